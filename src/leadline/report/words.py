@@ -1,0 +1,105 @@
+"""How numbers are said: lengths, scores, bytes, seconds, and a breakdown length in plain words.
+
+One spelling for the console, the figures and the page. Knows nothing about HTML, figures or records.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def length(tokens: float) -> str:
+    """A length as it is typed: 512, `4k` for 4,096, `1m` for 1,048,576; others in full with commas."""
+    n = round(tokens)
+    for letter, unit in (("m", 2**20), ("k", 2**10)):
+        if n >= unit and n % unit == 0:
+            return f"{n // unit}{letter}"
+    return f"{n:,}"
+
+
+def about(tokens: float) -> str:
+    """An estimated length to two figures, as no estimate is better: 687 -> 690, 1,234 -> 1,200."""
+    if tokens <= 0:
+        return "0"
+    step = 10 ** max(0, math.floor(math.log10(tokens)) - 1)
+    return f"{round(tokens / step) * step:,}"
+
+
+def score(value: float | None) -> str:
+    """A score of 0 to 1 in points of 100; a dash where there is none."""
+    return "–" if value is None or math.isnan(value) else f"{100 * value:.0f}"
+
+
+def span(low: float | None, high: float | None) -> str:
+    """An interval of scores in points of 100."""
+    return "" if low is None or high is None else f"{score(low)}–{score(high)}"
+
+
+def change(value: float | None) -> str:
+    """A relative change, as LongScore is one, in percent with its sign."""
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{100 * value:+.1f} %".replace("+0.0", "0.0").replace("-0.0", "0.0").replace("-", "−")
+
+
+def changes(low: float | None, high: float | None) -> str:
+    """An interval of relative changes in percent."""
+    if low is None or high is None:
+        return ""
+    return f"{change(low).removesuffix(' %')} to {change(high).removesuffix(' %')}"
+
+
+def amount(number: float | None) -> str:
+    """Bytes with a binary unit."""
+    if number is None:
+        return "–"
+    exponent = min(len(UNITS) - 1, int(math.log2(number) // 10)) if number >= 1 else 0
+    value = number / 1024**exponent
+    return f"{value:.0f} {UNITS[exponent]}" if value >= 100 or exponent == 0 else f"{value:.1f} {UNITS[exponent]}"
+
+
+def duration(seconds: float | None) -> str:
+    """A time with the unit that suits it: 3.1 ms, 2.4 s, 1 h 05 min."""
+    if seconds is None:
+        return "–"
+    if seconds < 1:
+        return f"{1000 * seconds:.3g} ms"
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02d} min"
+
+
+def count(number: float | None) -> str:
+    """A whole number with commas."""
+    return "–" if number is None else f"{round(number):,}"
+
+
+def money(dollars: float | None) -> str:
+    """US dollars; four digits where cents would say nothing."""
+    return "–" if dollars is None else f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.4f}"
+
+
+def fall(breakdown: Any, longest: float | None = None) -> str:
+    """A breakdown length in words that follow "it".
+
+    Args:
+        breakdown: has tokens, low, high [tokens or None], censored and note.
+        longest: the longest length measured [tokens], named where the score never fell.
+    """
+    if breakdown is None:
+        return "has no breakdown length yet"
+    tokens, low, high = breakdown.tokens, breakdown.low, breakdown.high
+    if tokens is None and low is None:
+        return f"has no breakdown length: {breakdown.note or 'not enough was measured'}"
+    if breakdown.censored:
+        reach = longest or tokens or low
+        lower = f" (95 %: at least {about(low)})" if low is not None and low < 0.99 * reach else ""
+        return f"reads reliably to at least {length(reach)} tokens, the longest that counted{lower}"
+    upper = "beyond what was measured" if high is None or math.isinf(high) else about(high)
+    between = f"{'under the shortest' if low is None else about(low)} to {upper}" if upper[0] == "b" or low is None else ""
+    return f"reads reliably to about {about(tokens)} tokens (95 %: {between or f'{about(low)}–{upper}'})"

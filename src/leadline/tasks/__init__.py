@@ -1,0 +1,1 @@
+"""Tasks, one benchmark a file; the folder is the list of them."""

@@ -1,0 +1,76 @@
+"""Passage count: how many different passages there are, when each stands there one to three times.
+
+As in LongBench and 100-LongBench (arXiv:2505.19293). The passages are all evidence, so it grows with the
+length and lengths are not paired.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from leadline.data.phrasings import COUNT
+from leadline.data.world import World
+from leadline.nouns import Item
+from leadline.scoring import extract
+from leadline.tasks.base import PASSAGE, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassageCount(Task):
+    """The number of different passages.
+
+    Attributes:
+        repeats: how often a passage may stand there at most, 1 to 8.
+    """
+
+    repeats: int = 3
+
+    ability = "counting"
+    diffusion = "high"
+    scope = "high"
+    grows = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_range("repeats", 1, 8)
+
+    def item(self, index: int, seed: int, rng: random.Random) -> Item:
+        return Item(
+            id="",
+            task="",
+            instruction=COUNT.instruction,
+            question=COUNT.question(rng, self.wordings),
+            answers=(),
+            noise="none",
+            form=PASSAGE,
+            ordered=True,
+            prefill=COUNT.prefill,
+            answer_tokens=16,
+            meta={"first": rng.randrange(80_000), "seed": seed},
+        )
+
+    def compose(self, item: Item, room: int, count: Callable[[str], int]) -> Item:
+        """Draw passages, each with its repeats, until the next would not fit; then shuffle."""
+        world, rng = World(item.meta["seed"]), random.Random(item.id)
+        header = count(PASSAGE.format(number=88888, text="") + "\n\n")
+        texts: list[str] = []
+        different, full = 0, False
+        while not full:
+            text = world.document(item.meta["first"] + different).text
+            size = count(text) + header
+            fits = min(rng.randint(1, self.repeats), room // size)
+            texts += [text] * fits
+            room -= size * fits
+            different += fits > 0
+            full = fits == 0
+        rng.shuffle(texts)
+        return dataclasses.replace(item, evidence=tuple(texts), answers=(str(different),))
+
+    def extract(self, text: str, item: Item) -> str | None:
+        return extract.first_integer(text)
+
+    def grade(self, found: str, answers: Sequence[str], item: Item) -> float:
+        return float(found == answers[0])
