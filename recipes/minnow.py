@@ -12,7 +12,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", choices=sorted(PROFILES), default="cpu-512")
     parser.add_argument("--out", required=True, help="folder to write; an interrupted training there goes on")
-    parser.add_argument("--minutes", type=float, help="wall-clock limit [min]")
+    parser.add_argument("--minutes", type=float, default=0.0, help="wall-clock limit [min]")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     Minnow(out=args.out, profile=args.profile, minutes=args.minutes, seed=args.seed).run()

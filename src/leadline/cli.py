@@ -210,6 +210,271 @@ def _built(p: Prompt) -> dict[str, Any]:
     }
 
 
+@app.command()
+def measure(
+    model: Annotated[str, typer.Argument(help="minnow, local/<folder or hub id>, or an endpoint as Inspect names it; several with commas.")],
+    tasks: Annotated[str | None, typer.Option(help="Tasks or suites, as in needle,100-longbench.")] = None,
+    lengths: Annotated[str | None, typer.Option(help="Long lengths in tokens, as in 4k,16k,64k.")] = None,
+    base: Annotated[str | None, typer.Option(help="Short lengths whose mean score is the base.")] = None,
+    samples: Annotated[int, typer.Option(help="Samples of each task at each length.")] = 50,
+    method: Annotated[str, typer.Option(help="Method, as in yarn(factor=4) + snapkv(budget=1024).")] = "",
+    pipeline: Annotated[str, typer.Option(help="Pipeline that asks the model in its own way.")] = "",
+    search: Annotated[bool, typer.Option("--search", help="Look for the breakdown length between the shortest and the longest length.")] = False,
+    share: Annotated[float, typer.Option(help="The model breaks down where its score falls under this share of its base.")] = 0.85,
+    width: Annotated[float, typer.Option(help="The search ends when the interval's upper end is so many times its lower one.")] = 2.0,
+    seed: Seed = 0,
+    tokenizer: Annotated[str, typer.Option(help="Tokenizer of an endpoint's model: a folder, a file, a hub id.")] = "",
+    base_url: Annotated[str, typer.Option(help="Address of an endpoint.")] = "",
+    noise: Annotated[str | None, typer.Option(help="Text to hide things in: file(path=...), folder(path=...), hub(name=...).")] = None,
+    prefill: Annotated[str, typer.Option(help="Begin the answer for the model: auto (completion models only), on, off.")] = "auto",
+    questions: Annotated[int, typer.Option(help="Questions over one haystack.")] = 1,
+    depth: Annotated[float | None, typer.Option(help="Where the evidence lies, 0 to 1; drawn if left out.")] = None,
+    prior: Annotated[bool, typer.Option("--prior", help="Ask each question without its context too.")] = False,
+    thinking: Annotated[int, typer.Option(help="Room for thinking beside the length [tokens].")] = 0,
+    temperature: Annotated[float, typer.Option(help="Sampling temperature.")] = 0.0,
+    max_output: Annotated[int | None, typer.Option(help="Room for the answer instead of the task's own [tokens].")] = None,
+    max_tokens_total: Annotated[int | None, typer.Option(help="Tokens the run may spend.")] = None,
+    max_cost: Annotated[float | None, typer.Option(help="Dollars the run may spend; needs --prices.")] = None,
+    prices: Annotated[str | None, typer.Option(help="Dollars for a million tokens in and out, as in 2.5,10.")] = None,
+    max_connections: Annotated[int, typer.Option(help="Requests to an endpoint at a time.")] = 10,
+    max_retries: Annotated[int, typer.Option(help="Tries again after a provider's fault.")] = 5,
+    timeout: Annotated[int, typer.Option(help="Seconds for one request.")] = 600,
+    dtype: Annotated[str, typer.Option(help="Number type of a local model.")] = "auto",
+    device: Annotated[str | None, typer.Option(help="Device of a local model.")] = None,
+    trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code", help="Run code that comes with a checkpoint.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would cost; ask nothing.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the run; one that holds a run goes on.")] = None,
+    as_json: Json = False,
+) -> None:
+    """How far does a model read? Ask the same questions at every length."""
+    from leadline.runs.plan import Plan, parse_lengths, parse_tasks
+
+    models = tuple(m.strip() for m in model.split(",") if m.strip())
+    usual = _usual(models)
+    if prefill not in ("auto", "on", "off"):
+        raise UserError(f"--prefill must be auto, on or off, got {prefill!r}")
+    plan = Plan(
+        models=models,
+        tasks=parse_tasks(tasks or usual[0]),
+        lengths=parse_lengths(lengths or usual[2]),
+        base=parse_lengths(base or usual[1]),
+        samples=samples,
+        seed=seed,
+        methods=(method,),
+        pipeline=pipeline,
+        temperature=temperature,
+        max_output=max_output,
+        thinking=thinking,
+        tokenizer=tokenizer,
+        noise=noise,
+        prefill=prefill,
+        questions=questions,
+        depth=depth,
+        prior=prior,
+        dtype=dtype,
+        device=device,
+        trust_remote_code=trust_remote_code,
+        base_url=base_url,
+        max_tokens_total=max_tokens_total,
+        max_cost=max_cost,
+        prices=_prices(prices),
+        max_connections=max_connections,
+        max_retries=max_retries,
+        timeout_s=timeout,
+    )
+    if not 0 < share < 1:
+        raise UserError(f"--share must lie between 0 and 1, got {share}")
+    if width <= 1:
+        raise UserError(f"--width is upper end over lower end and must be over 1, got {width}")
+    folder = out or Path("runs") / _folder_name(plan)
+    if dry_run:
+        return _dry(plan, folder, as_json)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; --out names the folder of the run")
+    watch = _Progress()
+    with watch:
+        if search:
+            from leadline.runs.search import search as look
+
+            records = look(plan, folder, watch, width=width, share=share)
+        else:
+            from leadline.runs.execute import run
+
+            records = run(plan, folder, watch)
+    _finish(records, [folder], folder / "report.html", share, as_json)
+
+
+def _usual(models: Sequence[str]) -> tuple[str, str, str]:
+    """Tasks, base lengths and long lengths where none were given: minnow's own scale, or that of today's models."""
+    if set(models) == {"minnow"}:
+        return "needle,kv-retrieval,kv-retrieval(haystack=records)", "256,512", "768,1k,1536,2k"
+    return DEFAULT_TASKS, "1k,2k", "4k,8k,16k,32k"
+
+
+def _prices(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        read, written = map(float, text.split(","))
+    except ValueError:
+        raise UserError(f"cannot read --prices {text!r}: write dollars for a million tokens in and out, as in 2.5,10") from None
+    return read, written
+
+
+def _folder_name(plan: Plan) -> str:
+    """A folder of its own for each plan, so that the same command goes on where it was."""
+    import hashlib
+
+    digest = hashlib.sha256(json.dumps(plan.to_json(), sort_keys=True, default=str).encode()).hexdigest()[:8]
+    return re.sub(r"[^\w.-]+", "-", ",".join(plan.models)).strip("-") + "-" + digest
+
+
+def _dry(plan: Plan, folder: Path, as_json: bool) -> None:
+    from leadline.runs.plan import dry_run
+
+    rows = dry_run(plan, folder if folder.is_dir() else None)
+    tokens, costs = sum(r.tokens for r in rows), [r.cost for r in rows if r.cost is not None]
+    total = {"samples": sum(r.samples for r in rows), "tokens": tokens, "cost": sum(costs) if costs else None}
+    if as_json:
+        cells = [{"cell": str(r.cell), "samples": r.samples, "tokens": r.tokens, "cost": r.cost} for r in rows]
+        return _print({"cells": cells, **total})
+    for r in rows:
+        print(f"{r.cell!s:70} {r.samples:6} samples {r.tokens:12,} tokens" + (f" {r.cost:9.2f} USD" if r.cost is not None else ""))
+    print(f"in all at most {tokens:,} tokens" + (f", {sum(costs):.2f} USD" if costs else "; --prices 2.5,10 tells the cost") + ". Nothing was asked.")
+
+
+class _Progress:
+    """A line on standard error that says how far the work is; plain lines where there is no terminal."""
+
+    def __init__(self) -> None:
+        self.live, self.last, self.shown = sys.stderr.isatty(), 0.0, 0.0
+
+    def __enter__(self) -> _Progress:
+        import time
+
+        self.start = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def __call__(self, at: Any) -> None:
+        import time
+
+        now = time.monotonic()
+        if at.note:
+            print(("\r\033[K" if self.live else "") + f"note: {at.note}", file=sys.stderr, flush=True)
+        elif at.done == at.total or now - self.shown > (0.2 if self.live else 10):
+            self.shown, took = now, now - self.start
+            left = f", about {took / at.done * (at.total - at.done):.0f} s left" if at.done and at.done < at.total else ""
+            text = f"{at.done} of {at.total} samples, {took:.0f} s{left}"
+            print(f"\r\033[K{text}" if self.live else text, end="" if self.live else "\n", file=sys.stderr, flush=True)
+
+
+def _finish(records: Sequence[Record], runs: Sequence[Path], page: Path, share: float, as_json: bool) -> None:
+    """Summary, page and table of some records; exit code 1 where samples could not be asked."""
+    from leadline.report.console import table
+    from leadline.report.page import write
+    from leadline.scoring.summary import summarise
+
+    if not records:
+        raise UserError("no sample was asked: every task needs more tokens than the lengths allow; give longer --lengths")
+    summary: Summary = summarise(records, share=share)
+    written = write(records, summary, _info(runs), page)
+    if as_json:
+        _print({"run": str(runs[0]), "report": str(written), **summary.to_json()})
+    else:
+        print(table(summary))
+        print(f"\nrun {runs[0]}, report {written}")
+    if any(r.audit in NOT_ASKED for r in records):
+        raise typer.Exit(1)
+
+
+def _info(runs: Sequence[Path]) -> dict[str, Any]:
+    """What the report says of how the figures came about."""
+    found = {str(run): json.loads((run / "run.json").read_text(encoding="utf-8")) for run in runs if (run / "run.json").is_file()}
+    return next(iter(found.values())) | {"run": str(runs[0])} if len(found) == 1 else {"runs": found}
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    out: Out = None,
+    plots: Annotated[Path | None, typer.Option(help="Also write the plots as PNG and SVG into this folder.")] = None,
+    share: Annotated[float, typer.Option(help="As in measure.")] = 0.85,
+    as_json: Json = False,
+) -> None:
+    """Make one page of one or several runs."""
+    from leadline.runs.records import load
+
+    records = load(*runs)
+    if plots is not None:
+        from leadline.report.plots import draw, save
+        from leadline.scoring.summary import summarise
+
+        save(draw(records, summarise(records, share=share)), plots)
+    _finish(records, runs, out or runs[0] / "report.html", share, as_json)
+
+
+@app.command()
+def score(
+    task: Annotated[str | None, typer.Argument(help="Task, or `longscore` for a table of scores.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="JSON lines with prediction and answers.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Metric instead of a task, as in longbench/qa-f1.")] = None,
+    table: Annotated[Path | None, typer.Option(help="JSON with lengths, base and raw scores, for longscore.")] = None,
+    paper: Annotated[bool, typer.Option("--paper", help="LongScore exactly as the paper's code rounds it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Score predictions that were made elsewhere."""
+    from leadline.scoring import metrics
+
+    if task == "longscore":
+        from leadline.scoring.longscore import from_table
+
+        if table is None:
+            raise UserError("longscore reads a table of scores: give it with --table FILE (JSON with lengths, base, raw)")
+        scores = {name: value.to_json() for name, value in from_table(_json(table), paper=paper).items()}
+        if as_json:
+            return _print(scores)
+        for name, value in scores.items():
+            print(f"{name:28} {value}")
+        return None
+    if predictions is None or (task is None) == (metric is None):
+        raise UserError("give a task or --metric NAME, and --predictions FILE; `leadline list --room tasks` and `leadline score --metric list` name them")
+    result = metrics.score_file(predictions, metric or _task_scorer(str(task)), rows=metric is None)
+    if as_json:
+        return _print(result)
+    print(f"{metric or task}: {result['score']:.4f} over {result['n']} predictions")
+    return None
+
+
+def _task_scorer(name: str) -> Any:
+    """The function that scores one row of predictions as a task does."""
+    from leadline.nouns import Score
+    from leadline.scoring.metrics import answer_of
+
+    task = catalog.make(name, "tasks")
+    example = task.items(1)[0]
+
+    def scorer(row: dict[str, Any]) -> Score:
+        # What `leadline build` said of the item may come back with the row; the task itself knows the rest.
+        given = {k: row[k] for k in ("prefill", "meta") if k in row}
+        item = dataclasses.replace(example, **{"answers": tuple(row["answers"]), "prefill": "", "meta": {}} | given)
+        return task.score(item.answers, item, answer_of(row))
+
+    return scorer
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON: {error}") from None
+
+
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     if path.is_dir():

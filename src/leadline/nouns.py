@@ -31,6 +31,10 @@ NOT_ASKED: frozenset[str] = frozenset({"over the window", "refused", "provider e
 """Not the model's doing: never part of a score, always reported."""
 
 
+MARKS = ("⟦", "⟧")
+"""Stand around the evidence itself in `Record.evidence`, so that a reader can highlight it in the text around it."""
+
+
 class UserError(ValueError):
     """A mistake of the user's: says what came, what is allowed and what to do. Shown without traceback."""
 
@@ -190,7 +194,7 @@ class Record:
     question: str = ""
     answers: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
-    """The text around each evidence span, for reading."""
+    """The text around each evidence span, for reading; the span itself stands between MARKS."""
     answer: str = ""
     thinking: str = ""
     extracted: str = ""

@@ -85,6 +85,14 @@ def test_shared_prefix_changes_nothing_and_is_read_once(checkpoint: Checkpoint, 
     assert again.text == expected[0].text and (again.cached_tokens or 0) >= tokens
 
 
+@pytest.mark.parametrize("family", ["llama", "mistral"])
+def test_prefix_shorter_than_the_padding(checkpoint: Checkpoint, family: str) -> None:
+    head = prose(60, seed=6)
+    requests = [Request(head + " " + prose(n, seed=n), 6) for n in (1, 150, 4)]
+    model = local(checkpoint(family))
+    assert [a.text for a in model.generate(requests)] == [by_transformers(model, r) for r in requests]
+
+
 def test_kept_head_serves_a_later_call(llama: Path) -> None:
     model = local(llama)
     head = prose(200, seed=3)
@@ -139,6 +147,16 @@ def test_text_is_cut_before_the_first_stop_string(llama: Path) -> None:
     assert answer.text == whole[: whole.index(stop)] and answer.stop == "stop"
     assert (answer.output_tokens or 0) < 12
     assert model.generate([replace(request, stop=("not said",))])[0].text == whole
+
+
+def test_special_tokens_can_be_stop_strings(llama: Path) -> None:
+    model = local(llama)
+    request = Request(prose(10, seed=4), 12)
+    ids = torch.tensor([model.tokenizer.ids(request.text)])
+    fourth = int(model.module.generate(ids, do_sample=False, max_new_tokens=4)[0, -1])
+    model._special["<|done|>"] = fourth
+    answer = model.generate([replace(request, stop=("<|done|>",))])[0]
+    assert answer.stop == "stop" and (answer.output_tokens or 0) <= 4
 
 
 def test_sampling_is_by_the_seed_of_each_request(llama: Path) -> None:
@@ -352,6 +370,20 @@ def test_minnow_is_float32_and_asked_beyond_its_window(checkpoint: Checkpoint, m
 def test_requests_that_make_no_sense(llama: Path, request_: Request) -> None:
     with pytest.raises(UserError):
         local(llama).generate([request_])
+
+
+@pytest.mark.gpu
+def test_on_a_gpu(checkpoint: Checkpoint) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    head = prose(150, seed=1)
+    requests = mixed() + [Request(head + prose(n, seed=n), 8) for n in (2, 30, 9)]
+    for family in FAMILIES:
+        folder = checkpoint(family)
+        here, there = local(folder), load(f"local/{folder}", dtype="float32", device="cuda")
+        answers = there.generate(requests)
+        assert [a.text for a in answers] == [a.text for a in here.generate(requests)]
+        assert all(a.peak_bytes and a.cache_bytes and a.peak_bytes >= a.cache_bytes for a in answers)
 
 
 def test_nothing_asked(llama: Path) -> None:

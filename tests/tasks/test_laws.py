@@ -114,7 +114,7 @@ def test_declares_itself(task):
         ("needle(values=roman)", "number, uuid"),
         ("kv-retreival", "kv-retrieval"),
         ("kv-retrieval(haystack=records, keys=uuid)", "words"),
-        ("needle(needles=", "bracket"),
+        ("needle(needles=", "write name"),
         ("needle(4)", "setting=value"),
         ("needle(needles=two)", "must be int"),
     ],

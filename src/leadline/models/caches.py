@@ -31,6 +31,7 @@ class GrowingLayer(DynamicLayer):
         """Append keys and values (batch, kv_heads, new, head_dim); returns all that is held."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
+        assert self.keys is not None and self.values is not None
         start = self.get_seq_length()
         self.keys = self._append(0, self.keys, key_states, start)
         self.values = self._append(1, self.values, value_states, start)
@@ -93,8 +94,9 @@ def fork(prefix: Cache, length: int, pads: Sequence[int], into: Cache, spare: in
         spare: columns that are known to follow [tokens]; growing layers make room for them at once.
     """
     for source, target in zip(prefix.layers, into.layers, strict=True):
+        assert isinstance(source, GrowingLayer) and isinstance(target, DynamicLayer)
         # Layers that read another layer's cache hold nothing.
-        if not source.is_initialized:
+        if source.keys is None or source.values is None:
             continue
         rooms = []
         for held in (source.keys, source.values):

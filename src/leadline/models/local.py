@@ -59,7 +59,7 @@ def load(spec: str, *, dtype: str = "auto", device: str | None = None, trust_rem
     tokenizer = load_tokenizer("minnow" if spec == "minnow" else str(folder))
     stored = "float32" if spec == "minnow" and dtype == "auto" else dtype
     try:
-        module, report = transformers.AutoModelForCausalLM.from_pretrained(
+        loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
             folder,
             dtype="auto" if stored == "auto" else getattr(torch, stored),
             use_safetensors=True,
@@ -67,6 +67,7 @@ def load(spec: str, *, dtype: str = "auto", device: str | None = None, trust_rem
             local_files_only=True,
             output_loading_info=True,
         )
+        module, report = loaded
         module = module.to(place).eval()
     # transformers and safetensors raise all of these, and others derived from them, for broken checkpoints.
     except Exception as error:
@@ -83,7 +84,6 @@ class LocalModel:
     """A causal language model with its tokenizer. `generate` may be called from any thread; calls wait for one another."""
 
     def __init__(self, spec: str, folder: Path, module: PreTrainedModel, tokenizer: Tokenizer) -> None:
-        import tokenizers
         import torch
 
         from leadline.models import memory
@@ -107,7 +107,7 @@ class LocalModel:
         """Most tokens in a batch, padding and answer room included; by default what half of the free memory can hold."""
         self._loop = Loop(module, self.chunk_tokens)
         self._ends = _end_ids(module)
-        self._text = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._special = {t.content: i for i, t in tokenizer.core.get_added_tokens_decoder().items() if t.special}
         self._kept: tuple[list[int], Cache] | None = None
         self._lock = threading.Lock()
         # The first forward of a process loads kernels; no answer's time and memory should hold that.
@@ -151,8 +151,9 @@ class LocalModel:
         from leadline.models.decode import check
 
         rows = [Row(i, request, self.tokenizer.ids(request.text)) for i, request in enumerate(requests)]
+        embeddings: Any = self.module.get_input_embeddings()
         for row in rows:
-            check(row, self.module.get_input_embeddings().num_embeddings)
+            check(row, embeddings.num_embeddings)
         answers: dict[int, Answer] = {}
         asked = []
         for row in rows:
@@ -237,7 +238,10 @@ class LocalModel:
                 source = self._kept[1] if warm and self._kept else self._read(head)
                 cache = caches.fork(source, prefix, pads, cache, spare=length - prefix + caches.STEP)
             ids = torch.tensor([[0] * pad + row.ids for pad, row in zip(pads, rows, strict=True)], device=self.device)
-            writers = [Writer(row, self._ends, self._decode, max(0, prefix - pad)) for pad, row in zip(pads, rows, strict=True)]
+            writers = [
+                Writer(row, self._row_ends(row), self._decode, max(0, prefix - pad))
+                for pad, row in zip(pads, rows, strict=True)
+            ]
             if prefix and not warm:
                 # Someone has to pay for reading the head.
                 writers[0].cached = 0
@@ -262,8 +266,12 @@ class LocalModel:
         self._kept = (head, cache)
         return cache
 
+    def _row_ends(self, row: Row) -> frozenset[int]:
+        """The model's end tokens, and special tokens among the stop strings: decoded text does not show those."""
+        return self._ends | {self._special[s] for s in row.request.stop if s in self._special}
+
     def _decode(self, ids: list[int]) -> str:
-        return self._text.decode(ids, skip_special_tokens=True)
+        return self.tokenizer.core.decode(ids, skip_special_tokens=True)
 
 
 def _answer(writer: Writer, begun: float, costs: dict[str, Any]) -> Answer:

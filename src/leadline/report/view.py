@@ -9,17 +9,20 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from leadline.nouns import NOT_ASKED, Record
-from leadline.scoring.summary import Breakdown, Cell, Estimate, Summary
+from leadline.scoring.summary import Group, Key, Summary, key
 
 DEPTHS = 5
 """Rows of a depth map."""
+PLAIN = "plain"
+"""Said of a model without any method, beside others with one."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A mean score at one length."""
+    """A mean score at one length [0 to 1]."""
 
     length: int
     score: float
@@ -31,35 +34,54 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Group:
-    """One model read through one method: what a line of a figure and a row of a table stand for."""
+class Series:
+    """One group of a summary as figures draw it: a line, a row, a colour."""
 
-    model: str
-    method: str
+    group: Group
     label: str
     """Only what tells this group from the others of its report."""
-    longscore: Estimate | None
-    longscores: dict[str, Estimate]
-    breakdown: Breakdown | None
-    breakdowns: dict[str, Breakdown]
-    cells: tuple[Cell, ...]
-    curves: dict[str, tuple[Point, ...]]
-    """Score by length of each task, shortest first."""
-    curve: tuple[Point, ...]
-    """Mean over the tasks."""
-    base: tuple[int, ...]
-    """Base lengths [tokens]."""
     records: tuple[Record, ...]
+
+    @property
+    def name(self) -> str:
+        """Model, method and pipeline in full."""
+        return " · ".join(filter(None, self.group.key))
+
+    @cached_property
+    def curves(self) -> dict[str, tuple[Point, ...]]:
+        """Score by length of each task, shortest first."""
+        curves: dict[str, list[Point]] = {c.task: [] for c in self.group.cells}
+        for c in sorted(self.group.cells, key=lambda c: c.length):
+            if c.score is not None and c.low is not None and c.high is not None:
+                curves[c.task].append(Point(c.length, c.score, c.low, c.high, c.n))
+        return {task: tuple(points) for task, points in curves.items()}
+
+    @cached_property
+    def curve(self) -> tuple[Point, ...]:
+        """Mean over the tasks; its interval adds their half widths as independent errors, each side for itself."""
+        at: dict[int, list[Point]] = defaultdict(list)
+        for points in self.curves.values():
+            for p in points:
+                at[p.length].append(p)
+        mean = []
+        for length, points in sorted(at.items()):
+            k = len(points)
+            centre = sum(p.score for p in points) / k
+            down = sum((p.score - p.low) ** 2 for p in points) ** 0.5 / k
+            up = sum((p.high - p.score) ** 2 for p in points) ** 0.5 / k
+            n = sum(p.n for p in points)
+            mean.append(Point(length, centre, max(0.0, centre - down), min(1.0, centre + up), n, k == len(self.curves)))
+        return tuple(mean)
+
+    @cached_property
+    def base(self) -> tuple[int, ...]:
+        """Base lengths [tokens]."""
+        return tuple(sorted({c.length for c in self.group.cells if c.base}))
 
     @property
     def lengths(self) -> list[int]:
         """Every length of any task, shortest first [tokens]."""
-        return sorted({c.length for c in self.cells})
-
-    @property
-    def name(self) -> str:
-        """Model and method in full."""
-        return f"{self.model} · {self.method}" if self.method else self.model
+        return sorted({c.length for c in self.group.cells})
 
 
 @dataclass(frozen=True)
@@ -106,74 +128,31 @@ class Cost:
     """Sum [USD]."""
 
 
-def groups(summary: Summary, records: Sequence[Record] = ()) -> list[Group]:
-    """The groups of a summary in the order in which they first appear."""
-    cells: dict[tuple[str, str], list[Cell]] = defaultdict(list)
-    for c in summary.cells:
-        cells[c.model, c.method].append(c)
-    by_key = defaultdict(list)
+def series(summary: Summary, records: Sequence[Record] = ()) -> list[Series]:
+    """The groups of a summary in its order, each with its own records."""
+    own: dict[Key, list[Record]] = defaultdict(list)
     for r in records:
-        by_key[r.model, r.method].append(r)
-    models, methods = {m for m, _ in cells}, {m for _, m in cells}
-    found = []
-    for key, own in cells.items():
-        model, method = key
-        parts = [model if len(models) > 1 or len(methods) == 1 else "", (method or "plain") if len(methods) > 1 else ""]
-        curves = _curves(own)
-        found.append(
-            Group(
-                model, method, " · ".join(p for p in parts if p), *_estimates(summary, key), tuple(own), curves,
-                _mean_curve(curves), tuple(sorted({r.length for r in by_key[key] if r.base})), tuple(by_key[key]),
-            )
-        )  # fmt: skip
-    return found
+        own[key(r)].append(r)
+    parts = list(zip(*(g.key for g in summary.groups), strict=True))
+    differ = [len(set(part)) > 1 for part in parts]
+
+    def label(g: Group) -> str:
+        said = [g.model] if not any(differ[1:]) or differ[0] else []
+        rest = [part for part, shown in zip(g.key[1:], differ[1:], strict=True) if shown and part]
+        return " · ".join([*said, *(rest or ([PLAIN] if any(differ[1:]) else []))])
+
+    return [Series(g, label(g), tuple(own[g.key])) for g in summary.groups]
 
 
-def _estimates(summary: Summary, key: tuple[str, str]):
-    longscore, breakdown = summary.longscore.get(key), summary.breakdown.get(key)
-    return (
-        longscore and longscore.all, dict(longscore.tasks) if longscore else {},
-        breakdown and breakdown.all, dict(breakdown.tasks) if breakdown else {},
-    )  # fmt: skip
-
-
-def _curves(cells: Iterable[Cell]) -> dict[str, tuple[Point, ...]]:
-    curves: dict[str, list[Point]] = defaultdict(list)
-    for c in sorted(cells, key=lambda c: c.length):
-        if c.score is not None:
-            curves[c.task].append(Point(c.length, c.score, c.low, c.high, c.n))
-    return {task: tuple(points) for task, points in curves.items()}
-
-
-def _mean_curve(curves: dict[str, tuple[Point, ...]]) -> tuple[Point, ...]:
-    """Mean over tasks; its interval adds the tasks' half widths as independent errors, each side for itself."""
-    at = defaultdict(list)
-    for points in curves.values():
-        for p in points:
-            at[p.length].append(p)
-    mean = []
-    for length, points in sorted(at.items()):
-        k = len(points)
-        centre = sum(p.score for p in points) / k
-        down = sum((p.score - p.low) ** 2 for p in points) ** 0.5 / k
-        up = sum((p.high - p.score) ** 2 for p in points) ** 0.5 / k
-        mean.append(Point(length, centre, centre - down, centre + up, sum(p.n for p in points), k == len(curves)))
-    return tuple(mean)
-
-
-def heats(group: Group, per_task: bool = True) -> list[Heat]:
-    """Depth maps: all tasks whose prompts hold one evidence together, then each of them."""
+def heats(one: Series) -> list[Heat]:
+    """Depth maps of the tasks whose prompts all hold one evidence: together where there are several, then each."""
     found: dict[str, list[Record]] = defaultdict(list)
-    for r in group.records:
-        if len(r.depths) == 1 and r.score is not None:
-            found[r.task].append(r)
-    # a task belongs here only when all its prompts hold one evidence
-    for task in {r.task for r in group.records if len(r.depths) != 1}:
-        found.pop(task, None)
-    if not found:
-        return []
-    maps = [_heat("all with one evidence", [r for rs in found.values() for r in rs])] if len(found) > 1 or not per_task else []
-    return maps + ([_heat(task, rs) for task, rs in found.items()] if per_task else [])
+    for r in one.records:
+        found[r.task].append(r)
+    single = {task: rs for task, rs in found.items() if all(len(r.depths) == 1 for r in rs)}
+    single = {task: kept for task, rs in single.items() if (kept := [r for r in rs if r.score is not None])}
+    together = [_heat("together", [r for rs in single.values() for r in rs])] if len(single) > 1 else []
+    return together + [_heat(task, rs) for task, rs in single.items()]
 
 
 def _heat(title: str, records: list[Record]) -> Heat:
@@ -183,7 +162,7 @@ def _heat(title: str, records: list[Record]) -> Heat:
         assert r.score is not None
         at[min(DEPTHS - 1, int(r.depths[0] * DEPTHS)), r.length].append(r.score)
     cells = [[at.get((row, n), []) for n in lengths] for row in range(DEPTHS)]
-    values = tuple(tuple(sum(c) / len(c) if c else None for c in row) for row in cells)
+    values = tuple(tuple(statistics.fmean(c) if c else None for c in row) for row in cells)
     return Heat(title, tuple(lengths), values, tuple(tuple(len(c) for c in row) for row in cells))
 
 
@@ -194,7 +173,7 @@ def places(records: Iterable[Record]) -> list[Place]:
         if r.score is not None:
             at[r.task, r.length].append(r)
     found = [
-        Place(task, n, _mean(r.diffusion for r in rs), _mean(r.scope for r in rs), _mean(r.score or 0.0 for r in rs), len(rs))
+        Place(task, n, *(statistics.fmean(getattr(r, name) for r in rs) for name in ("diffusion", "scope", "score")), len(rs))
         for (task, n), rs in sorted(at.items())
     ]
     return found if any(p.diffusion or p.scope for p in found) else []
@@ -206,7 +185,7 @@ def quadrants(records: Iterable[Record]) -> dict[tuple[bool, bool], tuple[float,
     for r in records:
         if r.score is not None:
             at[r.diffusion >= 0.5, r.scope >= 0.5].append(r.score)
-    return {key: (_mean(scores), len(scores)) for key, scores in at.items()}
+    return {corner: (statistics.fmean(scores), len(scores)) for corner, scores in at.items()}
 
 
 def costs(records: Iterable[Record]) -> list[Cost]:
@@ -236,11 +215,27 @@ def _cost(length: int | None, records: list[Record]) -> Cost:
     )
 
 
-def long_score(group: Group) -> float | None:
-    """Mean score over the lengths beyond the base, for trade-offs."""
-    points = [p.score for p in group.curve if p.length not in group.base]
-    return _mean(points) if points else None
+def long_score(one: Series) -> float | None:
+    """Mean score over the lengths beyond the base, for trade-offs [0 to 1]."""
+    points = [p.score for p in one.curve if p.length not in one.base]
+    return statistics.fmean(points) if points else None
 
 
-def _mean(values: Iterable[float]) -> float:
-    return statistics.fmean(values)
+TRADES = ("cache_bytes", "peak_bytes", "ttft_s", "token_s", "seconds")
+"""What quality is traded for; names of `Cost`."""
+
+
+def trades(many: Sequence[Series]) -> dict[str, list[tuple[Series, float, float]]]:
+    """Of each cost that two series or more have: (series, cost at their longest common length, score beyond the base)."""
+    shared = set.intersection(*({r.length for r in s.records if r.audit not in NOT_ASKED} for s in many)) if many else set()
+    if len(many) < 2 or not shared:
+        return {}
+    at = {
+        id(s): _cost(max(shared), [r for r in s.records if r.length == max(shared) and r.audit not in NOT_ASKED]) for s in many
+    }
+    found: dict[str, list[tuple[Series, float, float]]] = {}
+    for name in TRADES:
+        rows = [(s, cost, score) for s in many if (cost := getattr(at[id(s)], name)) and (score := long_score(s)) is not None]
+        if len(rows) > 1:
+            found[name] = rows
+    return found

@@ -6,7 +6,8 @@ One spelling for the console, the figures and the page. Knows nothing about HTML
 from __future__ import annotations
 
 import math
-from typing import Any
+
+from leadline.scoring.breakdown import Breakdown
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -38,15 +39,15 @@ def span(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{score(low)}–{score(high)}"
 
 
-def change(value: float | None) -> str:
-    """A relative change, as LongScore is one, in percent with its sign."""
-    if value is None or math.isnan(value):
+def change(percent: float | None) -> str:
+    """A relative change [percent], as LongScore is one, with its sign."""
+    if percent is None or not math.isfinite(percent):
         return "–"
-    return f"{100 * value:+.1f} %".replace("+0.0", "0.0").replace("-0.0", "0.0").replace("-", "−")
+    return f"{percent:+.1f} %".replace("+0.0", "0.0").replace("-0.0", "0.0").replace("-", "−")
 
 
 def changes(low: float | None, high: float | None) -> str:
-    """An interval of relative changes in percent."""
+    """An interval of relative changes [percent]."""
     if low is None or high is None:
         return ""
     return f"{change(low).removesuffix(' %')} to {change(high).removesuffix(' %')}"
@@ -84,22 +85,42 @@ def money(dollars: float | None) -> str:
     return "–" if dollars is None else f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.4f}"
 
 
-def fall(breakdown: Any, longest: float | None = None) -> str:
-    """A breakdown length in words that follow "it".
-
-    Args:
-        breakdown: has tokens, low, high [tokens or None], censored and note.
-        longest: the longest length measured [tokens], named where the score never fell.
-    """
-    if breakdown is None:
-        return "has no breakdown length yet"
+def fall(breakdown: Breakdown) -> str:
+    """A breakdown length in words that follow the name of a model."""
     tokens, low, high = breakdown.tokens, breakdown.low, breakdown.high
-    if tokens is None and low is None:
+    if tokens is None:
         return f"has no breakdown length: {breakdown.note or 'not enough was measured'}"
+    if breakdown.censored and high is None:
+        return f"reads reliably to at least {length(tokens)} tokens, the longest measured{_least(low, tokens)}"
     if breakdown.censored:
-        reach = longest or tokens or low
-        lower = f" (95 %: at least {about(low)})" if low is not None and low < 0.99 * reach else ""
-        return f"reads reliably to at least {length(reach)} tokens, the longest that counted{lower}"
-    upper = "beyond what was measured" if high is None or math.isinf(high) else about(high)
-    between = f"{'under the shortest' if low is None else about(low)} to {upper}" if upper[0] == "b" or low is None else ""
-    return f"reads reliably to about {about(tokens)} tokens (95 %: {between or f'{about(low)}–{upper}'})"
+        return f"has broken down by {length(tokens)} tokens, the shortest beyond the base"
+    return f"reads reliably to about {about(tokens)} tokens (95 %: {reach(breakdown)})"
+
+
+def _least(low: int | None, tokens: int) -> str:
+    return f" (95 %: at least {about(low)})" if low is not None and low < tokens else ""
+
+
+def reach(breakdown: Breakdown) -> str:
+    """The interval of a breakdown length, ends open where nothing was measured beyond them."""
+    low, high = breakdown.low, breakdown.high
+    if low is None or high is None:
+        return (
+            ""
+            if low is high
+            else f"under {about(high)}"
+            if high is not None
+            else f"{about(low)} or more"
+            if low is not None
+            else ""
+        )
+    return f"{about(low)}–{about(high)}"
+
+
+def bound(breakdown: Breakdown) -> str:
+    """A breakdown length for a table: `~690`, `≥ 4k` or `≤ 512` where censored, or a dash."""
+    if breakdown.tokens is None:
+        return "–"
+    if breakdown.censored:
+        return f"{'≥' if breakdown.high is None else '≤'} {length(breakdown.tokens)}"
+    return f"~{about(breakdown.tokens)}"

@@ -133,4 +133,4 @@ def compact(records: Iterable[Record], bases: dict[str, bool] | None) -> list[Re
             base = r.base if bases is None else bases[r.cell]
             known = prior.get((r.model, r.method, r.task, r.item), r.prior)
             result.append(dataclasses.replace(r, base=base, prior=known))
-    return sorted(result, key=lambda r: (r.model, r.method, r.pipeline, r.task, r.length))
+    return sorted(result, key=lambda r: (r.model, r.method, r.pipeline, r.task, r.length, r.item))

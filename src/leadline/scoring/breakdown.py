@@ -1,7 +1,7 @@
 """Breakdown length: where a model's score falls under a share of its base, with an interval.
 
-A posterior over curves, on a grid: the score at length L is base x g(L), where g falls from 1 to a floor, as a
-logistic or an exponential decay, steep or slow. Each curve is named by its breakdown length itself, so that its
+A posterior over curves, on a grid: the score at length L is base x g(L) / (mean of g over the base lengths), where g
+falls from 1 to a floor, as a logistic or an exponential decay, steep or slow. Each curve is named by its breakdown length itself, so that its
 interval is read off directly, whatever the steepness and the floor. `search.py` asks it where to measure next.
 Works on means of scores in [0, 1]; knows nothing about records, tasks or models.
 """
@@ -20,7 +20,7 @@ SHARE = 0.85
 """Share of the base under which a model counts as broken down."""
 STEP = 0.1
 """Grid of breakdown lengths [octaves]."""
-WIDTHS = (0.1, 0.3, 0.6, 1.2, 2.4)
+WIDTHS = (0.03, 0.12, 0.3, 0.6, 1.2, 2.4, 4.8)
 """How slowly scores fall [octaves]."""
 FLOORS = (0.0, 0.25, 0.5, 0.75)
 """What is left in the end [share of the base]."""
@@ -63,7 +63,7 @@ class Posterior:
 
     def __init__(self, base_lengths: Sequence[int], high: int, *, share: float = SHARE, chance: float = 0.0) -> None:
         self.base_lengths, self.high, self.share, self.chance = tuple(sorted(base_lengths)), high, share, chance
-        self.taus, self.middles, allowed = _curves(self.base_lengths, high, share)
+        self.taus, self.middles, self.base, allowed = _curves(self.base_lengths, high, share)
         prior = allowed / allowed.sum(1, keepdims=True).clip(1)
         prior[:-1] *= (1 - NEVER) / (len(self.taus) - 1)
         prior[-1] *= NEVER
@@ -106,23 +106,10 @@ class Posterior:
         base = w @ BASES
         out = []
         for length in lengths:
-            p = self.chance + (1 - self.chance) * (base * _fall(math.log2(length), self.middles)).sum(1) / by_tau
+            p = self.chance + (1 - self.chance) * (base * _fall(math.log2(length), self.middles) / self.base).sum(1) / by_tau
+            p = p.clip(0, 1)
             out.append(_entropy(p @ by_tau) - _entropy(p) @ by_tau)
         return np.array(out, dtype=float).clip(0)
-
-    def joint(self, lengths: Sequence[int]) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-        """Second moments of what is known: variance of log2 of the breakdown length, its covariance with the scores at some
-        lengths (float[k]), the scores' own covariance (float[k, k]) and their means (float[k])."""
-        w = self.weights
-        tau = np.where(np.isinf(self.taus), self.taus[-2] + 1, self.taus)
-        g = np.stack([_fall(math.log2(length), self.middles) for length in lengths]).reshape(len(lengths), -1)
-        one, two = (w @ BASES).ravel(), (w @ BASES**2).ravel()
-        by_tau = w.sum((1, 2))
-        middle, mean = float(by_tau @ tau), g @ one
-        across = g @ (one * np.repeat(tau - middle, w.shape[1]))
-        above = 1 - self.chance
-        cov = (g * two) @ g.T - np.outer(mean, mean)
-        return float(by_tau @ (tau - middle) ** 2), above * across, above**2 * cov, self.chance + above * mean
 
     def estimate(self, level: float = 0.95) -> Breakdown:
         """The median with its interval, censored where it lies outside what was measured."""
@@ -146,7 +133,7 @@ def _entropy(p: np.ndarray | float) -> np.ndarray:
 
 
 def _fall(x: float | np.ndarray, middles: np.ndarray) -> np.ndarray:
-    """g at log2 lengths x: float[..., shapes] for middles float[..., shapes]; shapes run over form, width, floor."""
+    """G at log2 lengths x: float[..., shapes] for middles float[..., shapes]; shapes run over form, width, floor."""
     widths = np.tile(np.repeat(WIDTHS, len(FLOORS)), 2)
     floors = np.tile(FLOORS, 2 * len(WIDTHS))
     z = ((x - middles) / widths).clip(-40, 40)
@@ -157,16 +144,19 @@ def _fall(x: float | np.ndarray, middles: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def _likelihoods(base_lengths: tuple[int, ...], high: int, share: float, chance: float, length: int) -> tuple[np.ndarray, np.ndarray]:
+def _likelihoods(
+    base_lengths: tuple[int, ...], high: int, share: float, chance: float, length: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Log probability of a right and of a wrong answer at a length, float32[taus, shapes, bases] each."""
-    g = _fall(math.log2(length), _curves(base_lengths, high, share)[1]).astype(np.float32)
+    _, middles, base, _ = _curves(base_lengths, high, share)
+    g = (_fall(math.log2(length), middles) / base).astype(np.float32)
     p = (chance + (1 - chance) * g[:, :, None] * BASES.astype(np.float32)).clip(1e-4, 1 - 1e-4)
     return np.log(p), np.log1p(-p)
 
 
 @lru_cache(maxsize=16)
-def _curves(base_lengths: tuple[int, ...], high: int, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Breakdown lengths (log2, the last is inf), the middle of each curve that breaks down there, and whether there is one.
+def _curves(base_lengths: tuple[int, ...], high: int, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Breakdown lengths (log2, the last is inf); the curves that break down there: their middles, means at base, whether any.
 
     A curve breaks down where it equals `share` of its own mean over the base lengths; the last such middle is taken.
     """
@@ -186,9 +176,10 @@ def _curves(base_lengths: tuple[int, ...], high: int, share: float) -> tuple[np.
         found = under.any(0) & (last < len(offsets) - 1) & (np.tile(FLOORS, 2 * len(WIDTHS)) < share)
         middles[i] = np.where(found, m[last, np.arange(shapes)], 1e6)
         allowed[i] = found
-    for a in (taus, middles, allowed):
+    base = np.mean([_fall(math.log2(b), middles) for b in base_lengths], axis=0)
+    for a in (taus, middles, base, allowed):
         a.setflags(write=False)
-    return taus, middles, allowed
+    return taus, middles, base, allowed
 
 
 def breakdown(

@@ -22,7 +22,6 @@ LEAD = re.compile(
     r"\s*(?:is\b\s*:?|:|=)\s*",
     re.I,
 )
-CLOSERS = "*_`\"'”’»)]}.。!、, \t"
 
 
 def without_thinking(text: str) -> str | None:
@@ -94,7 +93,7 @@ def tidy(text: str) -> str:
             break
         text = text[m.end() :].strip()
     text = text.strip("*`").strip()
-    text = text.rstrip(".。").rstrip() if not re.search(r"\b\w\.$", text) or len(text) > 3 else text
+    text = text.rstrip(".。").rstrip()
     for left, right in ('""', "''", "“”", "‘’", "「」", "``"):
         if len(text) > 1 and text[0] == left and text[-1] == right and left not in text[1:-1]:
             text = text[1:-1].strip()
@@ -162,7 +161,9 @@ def integers(text: str) -> list[int]:
 
 def passage_number(text: str) -> str | None:
     """The number after the first "passage", "paragraph" or "document", else the first integer."""
-    m = re.search(r"\b(?:passage|paragraph|document|doc|text|article)s?\s*(?:number|no\.?|id|#)?\s*[:#\[(]?\s*(\d+)", plain(text), re.I)
+    m = re.search(
+        r"\b(?:passage|paragraph|document|doc|text|article)s?\s*(?:number|no\.?|id|#)?\s*[:#\[(]?\s*(\d+)", plain(text), re.I
+    )
     return str(int(m[1])) if m else first_integer(text)
 
 

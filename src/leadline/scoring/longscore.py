@@ -131,6 +131,7 @@ def interval(parts: Sequence[Moments], level: float = 0.95) -> tuple[float, floa
 
     Args:
         parts: one for each task; their means are added, which is order A.
+        level: confidence.
     """
     base, long = sum(m.base for m in parts), sum(m.long for m in parts)
     ratio = long / base
@@ -171,6 +172,7 @@ def longscore(parts: Mapping[str, Moments | None], level: float = 0.95) -> tuple
 
     Args:
         parts: moments by task; None for a task that lacks base or long scores.
+        level: confidence.
     """
     tasks = {name: _one(m, level) for name, m in parts.items()}
     usable = {name: m for name, m in parts.items() if m is not None}
@@ -207,6 +209,9 @@ def _one(m: Moments | None, level: float, parts: Sequence[Moments] = ()) -> Long
         return LongScore(None, base=m.raw_base, note="; ".join(notes))
     value, low, high = (100 * (r - 1) for r in interval(parts or [m], level))
     raw = 100 * (m.raw_long / m.raw_base - 1) if m.chance else None
+    if any(part.k < 2 for part in parts or [m]):
+        notes.append("no interval: all samples of a task share one document")
+        return LongScore(value, None, None, m.raw_base, raw, note="; ".join(notes))
     return LongScore(value, low, high, m.raw_base, raw, note="; ".join(notes))
 
 
@@ -217,6 +222,8 @@ def _mean_of_ratios(tasks: Mapping[str, LongScore], without: Sequence[str]) -> L
         return LongScore(None, note=note)
     rows = np.array([[t.value, t.low, t.high] for t in tasks.values()], dtype=float)
     value = float(rows[:, 0].mean())
+    if np.isnan(rows).any():
+        return LongScore(value, note=note)
     down = math.sqrt(float(((rows[:, 0] - rows[:, 1]) ** 2).sum())) / len(rows)
     up = math.sqrt(float(((rows[:, 2] - rows[:, 0]) ** 2).sum())) / len(rows)
     return LongScore(value, value - down, value + up, note=note)
@@ -271,7 +278,9 @@ def from_table(table: Mapping[str, Any], *, paper: bool = False) -> dict[str, Ta
     lengths, base, raw = _read_table(table)
     models = list(dict.fromkeys(model for by_model in raw.values() for model in by_model))
     top = 1.0 if all(v <= 1 for by in raw.values() for row in by.values() for v in row.values()) else 100.0
-    return {m: _table_score({t: by[m] for t, by in raw.items() if m in by}, lengths, base, top, paper, list(raw)) for m in models}
+    return {
+        m: _table_score({t: by[m] for t, by in raw.items() if m in by}, lengths, base, top, paper, list(raw)) for m in models
+    }
 
 
 def _table_score(

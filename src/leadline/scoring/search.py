@@ -17,10 +17,6 @@ SPACING = 0.25
 """Distance of the lengths that may be asked [octaves]."""
 
 
-NEAR = 3.0
-"""How many target widths [octaves] the interval may have for the plan to take over from bits per token."""
-
-
 class Search:
     """Adaptive search for the breakdown length.
 
@@ -87,34 +83,9 @@ class Search:
                 return length, self.batch
         if self.done:
             return None
-        worth = self._plan()
+        worth = self.posterior.information(self.lengths) / np.array(self.lengths)
         best = np.flatnonzero(worth >= worth.max() * (1 - 1e-9))
         return self.lengths[int(self._rng.choice(best))], self.batch
-
-    def _plan(self) -> np.ndarray:
-        """How much each length deserves the next samples, float[lengths].
-
-        While the breakdown may be anywhere: bits about it per token. Once it is nearly found: the cheapest mixture of
-        samples that would bring its variance to the target, taking what is known as Gaussian; unlike bits per token
-        this sees that samples far beyond the breakdown (how steep, down to what) make those near it worth more.
-        """
-        low, high = self.posterior.quantiles(0.025, 0.975)
-        if high - low > NEAR * math.log2(self.width):
-            return self.posterior.information(self.lengths) / np.array(self.lengths)
-        var, across, cov, mean = self.posterior.joint(self.lengths)
-        target = min((math.log2(self.width) / (2 * 1.96)) ** 2, 0.8 * var)
-        cost = np.array(self.lengths, dtype=float)
-        noise = (mean * (1 - mean)).clip(1e-4)
-        samples = np.full(len(cost), 4.0) / cost * cost.min()
-        price = cost.sum() / var
-        for _ in range(60):
-            pull = np.linalg.solve(cov + np.diag(noise / samples), across)
-            left = var - float(across @ pull)
-            # The gain of one more sample against its price; equal for all lengths that the best mixture uses.
-            gain = noise * pull**2 / samples**2
-            price *= min(max(left / target, 0.5), 2.0)
-            samples = (samples * np.sqrt(price * gain / cost)).clip(1e-6, 1e6)
-        return samples
 
     def add(self, length: int, scores: Sequence[float], effective: float | None = None) -> None:
         """Take in scores in [0, 1]; where they share documents, `effective` is how many independent ones they are worth."""

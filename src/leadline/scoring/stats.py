@@ -65,7 +65,9 @@ def codes(clusters: Sequence[Hashable] | np.ndarray | None, n: int) -> np.ndarra
     return np.array([numbers.setdefault(c, len(numbers)) for c in clusters], dtype=int)
 
 
-def mean_interval(scores: Sequence[float] | np.ndarray, clusters: Sequence[Hashable] | None = None, level: float = 0.95) -> Interval:
+def mean_interval(
+    scores: Sequence[float] | np.ndarray, clusters: Sequence[Hashable] | None = None, level: float = 0.95
+) -> Interval:
     """Mean of scores in [0, 1] with an interval that holds near 0 and 1 too.
 
     Wilson's interval on the effective number of samples, with Student's t for the number of clusters. The
@@ -133,8 +135,12 @@ def paired_difference(
     flipping the signs of whole clusters (every pattern where there are at most 12 clusters).
 
     Args:
-        a, b: float[n], scores of the same samples.
+        a: float[n], scores.
+        b: float[n], scores of the same samples.
         clusters: names of shared documents, or None.
+        level: confidence.
+        draws: random patterns of signs, where there are too many to try all.
+        seed: for those.
     """
     x, y = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     assert x.shape == y.shape and x.ndim == 1
@@ -182,6 +188,7 @@ def samples_needed(width: float, p: float = 0.5, deff: float = 1.0, level: float
         width: high - low, in (0, 1).
         p: the expected mean; 0.5 needs the most.
         deff: design effect, above 1 where samples share documents.
+        level: confidence.
     """
     assert 0 < width < 1 and 0 <= p <= 1 and deff > 0
     z = NormalDist().inv_cdf(0.5 + level / 2)

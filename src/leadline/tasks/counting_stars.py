@@ -64,16 +64,16 @@ class CountingStars(Task):
             avoid=(name, "stars"),
             prefill=STARS.prefill,
             answer_tokens=16,
-            choices=tuple(str(i) for i in range(1, 6)),
+            choices=("1", "2", "3", "4", "5"),
             meta={"options": options},
         )
 
     def extract(self, text: str, item: Item) -> str | None:
         number = extract.first_integer(text)
-        if number in item.choices:
+        if number in {"1", "2", "3", "4", "5"}:
             return number
         line = text.strip().partition("\n")[0]
-        named = [i for i, option in enumerate(item.meta["options"], 1) if option in line]
+        named = [i for i, option in enumerate(item.meta.get("options", ()), 1) if option in line]
         return str(named[0]) if len(named) == 1 else None
 
     def grade(self, found: str, answers: Sequence[str], item: Item) -> float:

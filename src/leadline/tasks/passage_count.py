@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from leadline.data import prose
 from leadline.data.phrasings import COUNT
 from leadline.data.world import World
 from leadline.nouns import Item
@@ -53,20 +54,33 @@ class PassageCount(Task):
         )
 
     def compose(self, item: Item, room: int, count: Callable[[str], int]) -> Item:
-        """Draw passages, each with its repeats, until the next would not fit; then shuffle."""
+        """Draw passages, each with its repeats, until the next would not fit; then shuffle.
+
+        The first stands there once, and is made longer to fill what room is left.
+        """
         world, rng = World(item.meta["seed"]), random.Random(item.id)
-        header = count(PASSAGE.format(number=88888, text="") + "\n\n")
         texts: list[str] = []
-        different, full = 0, False
-        while not full:
+        different, left = 0, room
+        while True:
             text = world.document(item.meta["first"] + different).text
-            size = count(text) + header
-            fits = min(rng.randint(1, self.repeats), room // size)
+            fits = min(rng.randint(1, self.repeats) if texts else 1, left // count(PASSAGE.format(number=len(texts) + 3, text=text)))
+            if not fits:
+                break
             texts += [text] * fits
-            room -= size * fits
-            different += fits > 0
-            full = fits == 0
+            left -= fits * count(PASSAGE.format(number=len(texts), text=text))
+            different += 1
+        single = texts.pop(0) if texts else ""
+        place = rng.randrange(len(texts) + 1)
         rng.shuffle(texts)
+        texts.insert(place, single)
+        spare = room - count("\n\n".join(PASSAGE.format(number=i, text=t) for i, t in enumerate(texts, 1)))
+        more = " ".join(prose.sentence(rng) for _ in range(1 + spare // 6)).split(" ")
+        low, high = 0, len(more)
+        while low < high:
+            middle = (low + high + 1) // 2
+            fits = count(f"{single} {' '.join(more[:middle])}") - count(single) <= spare
+            low, high = (middle, high) if fits else (low, middle - 1)
+        texts[place] = f"{single} {' '.join(more[:low])}".strip()
         return dataclasses.replace(item, evidence=tuple(texts), answers=(str(different),))
 
     def extract(self, text: str, item: Item) -> str | None:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from transformers import LlamaForCausalLM
 
 from leadline.data.phrasings import Wording
-from leadline.training.data.minnow import ANSWER, BUILDERS, Reader
+from leadline.training.data.minnow import ANSWER, BUILDERS, COPY, Reader
 from leadline.training.pretrain import hidden
 from leadline.training.vocabulary import BOS, EOS, SPECIAL, Encoder
 
@@ -44,14 +44,13 @@ def question(encode: Encoder, kind: str, length: int, seed: int, wording: Wordin
     """A prompt with one question in full, and its answer, by ids; seeds are never those of the training."""
     reader = Reader(encode, bare=0.0, single=1.0, wording=wording)
     rng = random.Random(f"examine/{kind}/{length}/{seed}/{wording}")
-    ids, answer = [SPECIAL.index(BOS)], []
+    ids = [SPECIAL.index(BOS)]
     for text, weight in BUILDERS[kind](reader, rng, length):
         part = [SPECIAL.index(EOS)] if text == EOS else encode(text)
-        if weight == ANSWER:
+        if weight in (ANSWER, COPY):
             return ids, part
         ids += part
-        answer = part
-    raise AssertionError(f"{kind} asks nothing: {answer}")
+    raise AssertionError(f"{kind} asks nothing")
 
 
 def examine(model: LlamaForCausalLM, encode: Encoder, kinds: Sequence[str], lengths: Sequence[int], n: int,

@@ -57,7 +57,9 @@ def hidden(model: LlamaForCausalLM, ids: Tensor, dtype: torch.dtype) -> Tensor:
     return F.rms_norm(x, (cfg.hidden_size,), model.model.norm.weight, eps)
 
 
-def losses(model: LlamaForCausalLM, ids: Tensor, positions: Tensor, targets: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def losses(
+    model: LlamaForCausalLM, ids: Tensor, positions: Tensor, targets: Tensor, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
     """Cross-entropy at the given places of the flat batch, and whether the likeliest token is the right one."""
     chosen = hidden(model, ids, dtype).flatten(0, 1).index_select(0, positions).to(dtype)
     logits = F.linear(chosen, model.model.embed_tokens.weight.to(dtype)).float()
@@ -103,6 +105,8 @@ class Plan:
     """Seconds between checkpoints."""
     log: int = 50
     """Steps between lines of progress."""
+    compile: bool = True
+    """Whether to compile the step: half a minute for each length, then several times as fast."""
 
 
 def train(model: LlamaForCausalLM, plan: Plan, batches: Callable[[random.Random, int, Phase], Batch], folder: Path,
@@ -114,7 +118,7 @@ def train(model: LlamaForCausalLM, plan: Plan, batches: Callable[[random.Random,
         plan: how long and how fast.
         batches: makes a batch from a generator and the number of the phase.
         folder: holds `state.pt` (weights, optimizer, place) while the training lasts.
-        note: called with the model and the curve's newest row after each checkpoint.
+        note: called with the model and its place in the training after each checkpoint.
 
     Returns:
         The curve: rows of tokens, seconds, length, lr, loss, and accuracy of answer tokens by kind.
@@ -137,7 +141,7 @@ def train(model: LlamaForCausalLM, plan: Plan, batches: Callable[[random.Random,
         optimizer.load_state_dict(kept["optimizer"])
         place, curve = kept["place"], kept["curve"]
         print(f"resumed at step {place['step']}", file=sys.stderr)
-    compiled = torch.compile(losses, dynamic=False)
+    step = torch.compile(losses, dynamic=False) if plan.compile else losses
     recent: dict[str, float] = defaultdict(float)
     weight_of: dict[str, float] = defaultdict(float)
     start = saved = time.monotonic()
@@ -157,7 +161,7 @@ def train(model: LlamaForCausalLM, plan: Plan, batches: Callable[[random.Random,
         ids, positions, targets, weights = (
             torch.from_numpy(a).to(device) for a in (batch.ids, batch.positions, batch.targets, batch.weights)
         )
-        each, right = compiled(model, ids, positions, targets, dtype)
+        each, right = step(model, ids, positions, targets, dtype)
         loss = (each * weights).sum() / weights.sum()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -6,9 +6,10 @@ weight that its tokens have in the loss. Knows nothing of models, or of the task
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -171,45 +172,51 @@ def records(reader: Reader, rng: random.Random, length: int) -> list[Span]:
     return reader.document(kind, rng, length, [lines[i] for i in asked], questions, lambda: next(others), "\n")
 
 
+@lru_cache
+def _distances(statements: tuple[str, ...]) -> tuple[int, ...]:
+    """Words from the end of the key to the value, at least 1."""
+    return tuple(max(1, len(s[s.index("{key}") : s.index("{value}")].split())) for s in statements)
+
+
+def _statement(kind: Kind, reader: Reader, rng: random.Random) -> str:
+    """A statement; while training, the more often the further its value lies from its key, for that is harder."""
+    if reader.single == 1 or reader.wording == "unseen":
+        return kind.statement(rng, reader.wording)
+    return rng.choices(kind.statements, _distances(kind.statements))[0]
+
+
 def needle(reader: Reader, rng: random.Random, length: int, most: int = 8) -> list[Span]:
     """One or several needles in prose."""
     kind = phrasings.NEEDLE
     n = rng.randint(1, max(1, min(most, length // 40)))
     made = [(key, prose.value(rng)) for key in _keys(rng, n)]
-    planted = [kind.statement(rng, reader.wording).format(key=k, value=v) for k, v in made]
+    planted = [_statement(kind, reader, rng).format(key=k, value=v) for k, v in made]
     asked = rng.sample(made, min(n, _questions(reader, rng, length, 8)))
     questions = [
         Question(kind.question(rng, reader.wording).format(key=k), kind.prefill.format(key=k), f"{v}.") for k, v in asked
     ]
-    if length >= 256 and rng.random() < 0.15:
-        return _among_passages(reader, rng, length, kind, planted, questions)
+    if length >= 256 and rng.random() < 0.1:
+        return _passages(reader, rng, length, kind, planted, questions, rng.random() < 0.3)
     return reader.document(kind, rng, length, planted, questions, lambda: prose.sentence(rng), " ")
 
 
-def _among_passages(reader: Reader, rng: random.Random, length: int, kind: Kind, planted: list[str],
-                    questions: list[Question]) -> list[Span]:  # fmt: skip
-    """Facts inside numbered passages."""
-    world = World(FIRST_WORLD + rng.randrange(10**6))
-    number = 0
-    texts = list(planted)
+def _others(rng: random.Random) -> Callable[[], str]:
+    """Passages one after another, as noise has them: neighbours in the world have similar names."""
+    world, places = World(FIRST_WORLD + rng.randrange(10**6)), itertools.count(rng.randrange(10**5))
+    return lambda: world.background(next(places)).text
 
-    def filler() -> str:
-        return world.background(rng.randrange(10**6)).text
 
-    inside = []
-    for text in texts:
-        before, after = prose.sentence(rng), prose.sentence(rng)
-        inside.append(f"{before} {text} {after}")
-    spans = reader.document(kind, rng, length - 3 * (length // 60 + len(texts)), inside, questions, filler, "\n\n",
-                            phrasings.QA.instruction)  # fmt: skip
-    if rng.random() < 0.3:
+def _passages(reader: Reader, rng: random.Random, length: int, kind: Kind, planted: list[str],
+              questions: list[Question], numbered: bool = True) -> list[Span]:  # fmt: skip
+    """Passages with the planted ones among them; plain prose where there is no room for passages."""
+    filler = _others(rng) if length >= 200 else lambda: prose.sentence(rng)
+    asking = replace(reader, bare=0.0)
+    room = length - 5 * (length // 80 + 1) if numbered else length
+    spans = asking.document(kind, rng, room, planted, questions, filler, "\n\n")
+    if not numbered:
         return spans
     head, *parts = spans[0][0].split("\n\n")
-    numbered = []
-    for part in parts:
-        number += 1
-        numbered.append(f"Passage {number}:\n{part}")
-    return [("\n\n".join([head, *numbered]), TEXT), *spans[1:]]
+    return [("\n\n".join([head, *(f"Passage {i}:\n{part}" for i, part in enumerate(parts, 1))]), TEXT), *spans[1:]]
 
 
 def link(reader: Reader, rng: random.Random, length: int) -> list[Span]:
@@ -224,8 +231,8 @@ def link(reader: Reader, rng: random.Random, length: int) -> list[Span]:
     questions = [
         Question(kind.question(rng, reader.wording).format(key=k), kind.prefill.format(key=k), f"{v}.") for k, v in asked
     ]
-    if length >= 256 and rng.random() < 0.3:
-        return _among_passages(reader, rng, length, kind, planted, questions)
+    if length >= 256 and rng.random() < 0.6:
+        return _passages(reader, rng, length, kind, planted, questions, rng.random() < 0.3)
     return reader.document(kind, rng, length, planted, questions, lambda: prose.sentence(rng), " ")
 
 
@@ -264,15 +271,7 @@ def qa(reader: Reader, rng: random.Random, length: int) -> list[Span]:
     questions = [
         Question(kind.question(rng, reader.wording).format(question=f.question), f.prefill, f"{f.value}.") for f in asked
     ]
-    filler = (lambda: world.background(rng.randrange(10**6)).text) if length >= 200 else (lambda: prose.sentence(rng))
-    joint = "\n\n" if length >= 200 else " "
-    numbered = length >= 200 and rng.random() < 0.6
-    spans = reader.document(kind, rng, length - (4 * (length // 70) if numbered else 0), planted, questions, filler, joint)
-    if numbered and spans[0][0].startswith(kind.instruction):
-        head, *parts = spans[0][0].split("\n\n")
-        text = "\n\n".join([head, *(f"Passage {i}:\n{part}" for i, part in enumerate(parts, 1))])
-        spans[0] = (text, TEXT)
-    return spans
+    return _passages(reader, rng, length, kind, planted, questions, length >= 200 and rng.random() < 0.8)
 
 
 def few_shot(reader: Reader, rng: random.Random, length: int) -> list[Span]:
@@ -281,7 +280,7 @@ def few_shot(reader: Reader, rng: random.Random, length: int) -> list[Span]:
     inputs = [rng.sample(lexicon.NOUNS, 4) for _ in labels]
     first, second = rng.choice((("Text", "Label"), ("Input", "Output"), ("Question", "Answer"), ("Word", "Label")))
     spans: list[Span] = [("Label the last text as the examples do.\n", TEXT)] if rng.random() < 0.5 else []
-    used = sum(self_size for self_size in (reader.size(t) for t, _ in spans))
+    used = sum(reader.size(text) for text, _ in spans)
     seen: set[int] = set()
     while True:
         which = rng.randrange(len(labels))
@@ -293,13 +292,88 @@ def few_shot(reader: Reader, rng: random.Random, length: int) -> list[Span]:
         seen.add(which)
 
 
+def needles(reader: Reader, rng: random.Random, length: int) -> list[Span]:
+    """Several needles asked for in one question."""
+    kind = phrasings.NEEDLE
+    n = rng.randint(2, 6)
+    made = [(key, prose.value(rng)) for key in _keys(rng, n)]
+    planted = [_statement(kind, reader, rng).format(key=k, value=v) for k, v in made]
+    asked = rng.sample(made, rng.randint(2, min(4, n)))
+    together, values = _listed([k for k, _ in asked]), _listed([v for _, v in asked])
+    question = Question(f"What are the codes of {together}?", f"The codes of {together} are", f"{values}.")
+    return reader.document(kind, rng, length, planted, [question], lambda: prose.sentence(rng), " ")
+
+
+def _listed(parts: list[str]) -> str:
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def hops(reader: Reader, rng: random.Random, length: int) -> list[Span]:
+    """A fact about somebody's teacher, who is named in another document."""
+    world = World(FIRST_WORLD + rng.randrange(10**6))
+    index = rng.randrange(10**4)
+    path, asked = world.chain(index, 2)
+    documents = [world.document(world.taught(index, step), "person", must=f.relation).text for step, f in enumerate(path)]
+    if length < 350:
+        documents = [f.text for f in path]
+    rng.shuffle(documents)
+    question = Question(
+        phrasings.QA.question(rng, reader.wording).format(question=asked.question), asked.prefill, f"{asked.value}."
+    )
+    return _passages(reader, rng, length, phrasings.QA, documents, [question])
+
+
+def stars(reader: Reader, rng: random.Random, length: int) -> list[Span]:
+    """Which list gives the counts of the text in their order."""
+    kind = phrasings.STARS
+    name = f"the {_key(rng)}"
+    *true, spare = rng.sample(range(1, 101), 5)
+    lists = [true]
+    while len(lists) < 3:
+        i, j = rng.sample(range(4), 2)
+        swapped = list(true)
+        swapped[i], swapped[j] = true[j], true[i]
+        if swapped not in lists:
+            lists.append(swapped)
+    redrawn = list(true)
+    redrawn[rng.randrange(4)] = spare
+    lists.append(redrawn)
+    rng.shuffle(lists)
+    options = ["The text does not say", *(", ".join(map(str, one)) for one in lists)]
+    listed = "\n".join(f"{i}. {text}" for i, text in enumerate(options, 1))
+    question = Question(kind.question(rng).format(name=name, options=listed), kind.prefill, f"{lists.index(true) + 2}.")
+    planted = [kind.statement(rng).format(name=name, value=v) for v in true]
+    asking = replace(reader, bare=0.0)
+    return asking.document(kind, rng, length, planted, [question], lambda: prose.sentence(rng), " ",
+                           kind.instruction.format(name="somebody"))  # fmt: skip
+
+
+def summary(reader: Reader, rng: random.Random, length: int) -> list[Span]:
+    """What the passages say about one subject, in their own words."""
+    kind = phrasings.SUMMARY
+    world = World(FIRST_WORLD + rng.randrange(10**6))
+    document = world.document(rng.randrange(10**5))
+    told = sorted(document.facts, key=lambda f: document.text.index(f.text))
+    question = kind.question(rng).format(subject=document.subject, sentences=len(told))
+    answer = Question(question, kind.prefill, " ".join(f.text for f in told))
+    spans = _passages(reader, rng, length, kind, [document.text], [answer])
+    return [(text, COPY if weight == ANSWER else weight) for text, weight in spans]
+
+
 def count(reader: Reader, rng: random.Random, length: int) -> list[Span]:
     """How many of the passages are different."""
     kind = phrasings.COUNT
-    n = rng.randint(2, max(2, min(9, length // 24)))
-    different = rng.randint(1, n)
-    texts = [prose.sentence(rng) for _ in range(different)]
-    texts += [rng.choice(texts) for _ in range(n - different)]
+    world = World(FIRST_WORLD + rng.randrange(10**6))
+    room, texts, different, first = length - 48, list[str](), 0, rng.randrange(10**5)
+    while True:
+        text = world.document(first + different).text if length >= 400 else prose.sentence(rng)
+        size = reader.size(text) + 6
+        if room < size:
+            break
+        fits = min(rng.randint(1, 3), room // size)
+        texts += [text] * fits
+        room -= size * fits
+        different += 1
     rng.shuffle(texts)
     lines = [f"Passage {i}:\n{text}" for i, text in enumerate(texts, 1)]
     tail: list[Span] = [("\n\n" + kind.question(rng, reader.wording) + "\n" + kind.prefill, TEXT), (f" {different}.", ANSWER)]
@@ -310,7 +384,8 @@ def retrieve(reader: Reader, rng: random.Random, length: int) -> list[Span]:
     """Which passage a summary was made of."""
     kind = phrasings.RETRIEVE
     world = World(FIRST_WORLD + rng.randrange(10**6))
-    documents = [world.document(rng.randrange(10**5)) for _ in range(max(1, (length - 80) // 90))]
+    first = rng.randrange(10**5)
+    documents = [world.document(first + i) for i in range(max(1, (length - 80) // 90))]
     which = rng.randrange(len(documents))
     lines = [f"Passage {i}:\n{d.text}" for i, d in enumerate(documents, 1)]
     question = kind.question(rng, reader.wording).format(summary=documents[which].summary)
@@ -320,7 +395,7 @@ def retrieve(reader: Reader, rng: random.Random, length: int) -> list[Span]:
 
 def copy(reader: Reader, rng: random.Random, length: int) -> list[Span]:
     """Words that come again after a period drawn anew each time, so that distance alone cannot tell."""
-    words = [rng.choice(lexicon.NOUNS if rng.random() < 0.5 else lexicon.ADJECTIVES) for _ in range(rng.randint(8, length // 2))]
+    words = [rng.choice(lexicon.NOUNS + lexicon.ADJECTIVES) for _ in range(rng.randint(8, length // 2))]
     spans: list[Span] = [("Words: " + " ".join(words), TEXT)]
     used = len(words) + 2
     while used < length:
@@ -332,8 +407,8 @@ def copy(reader: Reader, rng: random.Random, length: int) -> list[Span]:
 
 
 BUILDERS: dict[str, Build] = {
-    "records": records, "needle": needle, "link": link, "variable": variable, "qa": qa, "few-shot": few_shot,
-    "count": count, "retrieve": retrieve, "copy": copy,
+    "records": records, "needle": needle, "needles": needles, "link": link, "variable": variable, "qa": qa,
+    "few-shot": few_shot, "count": count, "retrieve": retrieve, "hops": hops, "stars": stars, "summary": summary, "copy": copy,
 }  # fmt: skip
 
 

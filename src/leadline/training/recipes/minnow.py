@@ -6,8 +6,10 @@ tokenizer_config.json, generation_config.json and card.json. `cpu-512` is what t
 
 from __future__ import annotations
 
+import json
 import random
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,13 +23,14 @@ from leadline.data import lexicon, phrasings
 from leadline.nouns import UserError
 from leadline.training import vocabulary
 from leadline.training.data.minnow import BUILDERS, Batch, Reader, mixture
+from leadline.training.examine import digest, examine
 from leadline.training.pretrain import Phase, Plan, train
 from leadline.training.priming import prime
 
 FIRST = {"records": 0.42, "needle": 0.22, "link": 0.1, "qa": 0.08, "few-shot": 0.08, "variable": 0.04, "copy": 0.06}
 MAIN = {
-    "records": 0.3, "needle": 0.22, "link": 0.13, "qa": 0.14, "few-shot": 0.07, "variable": 0.06, "count": 0.02,
-    "retrieve": 0.04, "copy": 0.02,
+    "records": 0.27, "needle": 0.23, "needles": 0.03, "link": 0.11, "qa": 0.15, "few-shot": 0.03, "variable": 0.04,
+    "count": 0.02, "retrieve": 0.04, "hops": 0.03, "stars": 0.01, "summary": 0.02, "copy": 0.02,
 }  # fmt: skip
 """Shares of the kinds of documents, in the first phase and after it."""
 
@@ -45,9 +48,7 @@ class Profile:
 
 def _phases(*lengths: int, rows: int) -> tuple[Phase, ...]:
     ends = {1: (1.0,), 2: (0.2, 1.0), 3: (0.15, 0.4, 1.0)}[len(lengths)]
-    return tuple(
-        Phase(length=n, rows=max(1, rows // n), until=end, enough=0.95) for n, end in zip(lengths, ends, strict=True)
-    )
+    return tuple(Phase(length=n, rows=max(1, rows // n), until=end, enough=0.95) for n, end in zip(lengths, ends, strict=True))
 
 
 PROFILES = {
@@ -55,7 +56,8 @@ PROFILES = {
         hidden=128, layers=2, inner=256, head_dim=64, plan=Plan(phases=_phases(128, rows=2048), tokens=1.2e6, minutes=4)
     ),
     "cpu-512": Profile(
-        hidden=128, layers=4, inner=256, head_dim=64, plan=Plan(phases=_phases(128, 256, 512, rows=2048), tokens=40e6, minutes=52)
+        hidden=128, layers=4, inner=256, head_dim=64,
+        plan=Plan(phases=_phases(128, 256, 512, rows=2048), tokens=40e6, minutes=52),
     ),
     "gpu": Profile(
         hidden=256, layers=6, inner=640, head_dim=64,
@@ -100,30 +102,40 @@ def new_model(profile: Profile, pieces: int, seed: int) -> LlamaForCausalLM:
     return model
 
 
+LENGTHS = (1, 1.5, 2, 4, 8)
+"""Multiples of the trained length at which the card says what the model reads."""
+EXAMINED = ("needle", "records", "link", "needles", "qa", "retrieve", "hops", "variable", "stars", "count", "summary")
+UNSEEN = ("needle", "records", "link", "qa", "retrieve", "variable", "count")
+"""Kinds that have wordings kept out of the training."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Minnow:
     """Trains minnow.
 
     Attributes:
-        profile: smoke, cpu-512 or gpu.
         out: folder to write to; a training that was interrupted there goes on.
-        minutes: wall-clock limit in place of the profile's [min].
+        profile: smoke, cpu-512 or gpu.
+        minutes: wall-clock limit in place of the profile's, 0 keeps that [min].
+        examined: prompts of each kind and length asked for the card, 0 to 10,000.
         seed: of everything.
     """
 
     out: str
     profile: str = "cpu-512"
-    minutes: float | None = None
+    minutes: float = 0.0
+    examined: int = 100
     seed: int = 0
 
-    def run(self) -> Path:
-        """Train, and write the checkpoint's folder.
-
-        Raises:
-            UserError: there is no such profile.
-        """
+    def __post_init__(self) -> None:
         if self.profile not in PROFILES:
             raise UserError(f"unknown profile {self.profile!r}; {nearest(self.profile, PROFILES)}")
+        if self.minutes < 0 or not 0 <= self.examined <= 10_000:
+            got = f"got {self.minutes} and {self.examined}"
+            raise UserError(f"minutes must be at least 0 and examined 0 to 10,000, {got}; leave them out for the usual")
+
+    def run(self) -> Path:
+        """Train, write the checkpoint's folder, and the card that says what the model reads."""
         profile = PROFILES[self.profile]
         plan = replace(profile.plan, seed=self.seed, minutes=self.minutes or profile.plan.minutes)
         folder = Path(self.out)
@@ -136,8 +148,39 @@ class Minnow:
 
         def batches(rng: random.Random, number: int, phase: Phase) -> Batch:
             early = number == 0 and len(plan.phases) > 1
-            reader = Reader(encode, bare=0.5 if early else 0.2, single=0.1 if early else 0.3)
+            reader = Reader(encode, bare=0.5 if early else 0.12, single=0.1 if early else 0.3)
             return reader.batch(rng, mixture(reader, FIRST if number == 0 else MAIN), phase.rows, phase.length, plan.learnt)
 
-        train(model, plan, batches, folder, note=lambda m, _: m.save_pretrained(folder))
+        curve = train(model, plan, batches, folder, note=lambda m, _: m.save_pretrained(folder))
+        card = {
+            "name": "minnow",
+            "what": "A measuring instrument: its numbers say how methods behave, not how good any product is.",
+            "profile": self.profile,
+            "seed": self.seed,
+            "commit": _commit(),
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "pieces": made.get_vocab_size(),
+            "window": plan.phases[-1].length,
+            "tokens": curve[-1]["tokens"] if curve else 0,
+            "seconds": curve[-1]["seconds"] if curve else 0.0,
+            "machine": {"device": plan.device, "threads": torch.get_num_threads(), "torch": torch.__version__},
+            "sha256": {name: digest(folder / name) for name in ("model.safetensors", "tokenizer.json", "config.json")},
+            "examined": self.examine(model, encode, plan.phases[-1].length) if self.examined else [],
+            "curve": curve,
+        }
+        (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
         return folder
+
+    def examine(self, model: LlamaForCausalLM, encode: vocabulary.Encoder, window: int) -> list[dict]:
+        """What the model reads by kind, length and wording; fewer prompts where they are long."""
+        rows = []
+        for share in LENGTHS:
+            n = max(10, round(self.examined / max(1.0, share / 2)))
+            rows += examine(model, encode, EXAMINED, [int(window * share)], n)
+        return rows + examine(model, encode, UNSEEN, [window], self.examined, "unseen")
+
+
+def _commit() -> str | None:
+    """The commit of the source tree, where it is one."""
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None if done.returncode == 0 else None

@@ -1,0 +1,329 @@
+"""Charts as inline SVG: colours come from the page's style sheet, so they follow its light and dark scheme.
+
+Every text is escaped here. Knows nothing about pages and files.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Sequence
+
+from leadline.report import view, words
+from leadline.scoring.breakdown import Breakdown
+
+COLOURS = 8
+"""Line colours of the style sheet: classes c0 to c7, then again from the start with dashes."""
+LETTER = 6.3
+"""Mean width of a letter of a label [px]."""
+
+
+def esc(text: object) -> str:
+    """Text for HTML; control characters, which HTML has no place for, become a visible sign."""
+    return html.escape("".join(c if c in "\n\t" or c >= " " else "\ufffd" for c in str(text)))
+
+
+def colour(index: int) -> str:
+    """Classes of a series' colour."""
+    return f"c{index % COLOURS}" + (" dash" if index >= COLOURS else "")
+
+
+def short(text: str, letters: int) -> str:
+    """Cut in the middle, so that a spec keeps its name and its last setting."""
+    return text if len(text) <= letters else text[: letters * 2 // 3] + "…" + text[len(text) - letters // 3 + 1 :]
+
+
+def _wrap(width: float, height: float, title: str, body: list[str], kind: str = "") -> str:
+    return (
+        f'<svg class="chart {kind}" viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{esc(title)}" '
+        f'style="max-width:{width:g}px">{"".join(body)}</svg>'
+    )
+
+
+def _text(x: float, y: float, said: object, kind: str = "", anchor: str = "start", tip: str = "") -> str:
+    inner = f"<title>{esc(tip)}</title>" if tip else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{inner}{esc(said)}</text>'
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>'
+
+
+def _rect(x: float, y: float, w: float, h: float, kind: str, extra: str = "", inner: str = "") -> str:
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(w, 0):.1f}" height="{h:.1f}" class="{kind}"{extra}>{inner}</rect>'
+
+
+def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+    """From log2 tokens to pixels."""
+    a, b = math.log2(low), math.log2(high)
+    return lambda tokens: start + (math.log2(tokens) - a) / ((b - a) or 1) * (end - start)
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Places as near as may be to the wanted ones, at least `gap` apart, within low and high where they fit."""
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    placed = [0.0] * len(wanted)
+    last = low - gap
+    for i in order:
+        placed[i] = last = max(wanted[i], last + gap)
+    last = high + gap
+    for i in reversed(order):
+        placed[i] = last = min(placed[i], last - gap)
+    return placed
+
+
+def curves(
+    lines: Sequence[tuple[int, str, Sequence[view.Point]]],
+    *,
+    title: str,
+    base: Sequence[int] = (),
+    breakdown: Breakdown | None = None,
+    trained: int | None = None,
+    width: int = 720,
+    height: int = 330,
+    small: bool = False,
+) -> str:
+    """Score by length with intervals; lines carry their names at their ends.
+
+    Args:
+        lines: (colour, name, points).
+        title: what is read aloud.
+        base: lengths that are shaded as the base [tokens].
+        breakdown: drawn with its interval.
+        trained: length that the model was trained at, marked [tokens].
+        width: [px].
+        height: [px].
+        small: one of many: names are left to the caption.
+    """
+    lengths = sorted({p.length for _, _, points in lines for p in points})
+    if not lengths:
+        return ""
+    names = [] if small else [short(name, 30) for _, name, _ in lines]
+    left, right = 34, 14 + (max(map(len, names)) * LETTER + 10 if len(lines) > 1 and names else 0)
+    top, bottom = 14, height - (24 if small else 40)
+    x = _scale(lengths[0] / 2**0.25, lengths[-1] * 2**0.25, left, width - right)
+    y = lambda s: bottom - s * (bottom - top)  # noqa: E731
+    body = []
+    if base:
+        edge = x(max(base)) if len(lengths) == len(base) else (x(max(base)) + x(min(n for n in lengths if n > max(base)))) / 2
+        body.append(_rect(left, top, edge - left, bottom - top, "base"))
+        if not small:
+            body.append(_text(left + 6, bottom - 6, "base", "faint"))
+    for s in (0, 0.5, 1) if small else (0, 0.25, 0.5, 0.75, 1):
+        body.append(_line(left, y(s), width - right, y(s), "grid" if s else "axis"))
+        body.append(_text(left - 6, y(s) + 4, f"{100 * s:g}", "tick", "end"))
+    every = math.ceil(len(lengths) * (46 if small else 52) / max(width - left - right, 1))
+    for i, n in enumerate(lengths):
+        if (len(lengths) - 1 - i) % every == 0:
+            body.append(_text(x(n), bottom + 16, words.length(n), "tick", "middle"))
+    if not small:
+        body.append(_text((left + width - right) / 2, height - 6, "length of the prompt [tokens]", "faint", "middle"))
+    if trained and lengths[0] < trained < lengths[-1]:
+        body.append(_line(x(trained), top, x(trained), bottom, "trained"))
+        if not small:
+            body.append(_text(x(trained) + 5, bottom - 6, "trained length", "faint"))
+    if breakdown is not None and breakdown.tokens is not None:
+        body += _fall_mark(breakdown, x, top, bottom, lengths, small)
+    for index, _, points in lines:
+        kind = colour(index)
+        if not points:
+            continue
+        outline = [(x(p.length), y(p.high)) for p in points] + [(x(p.length), y(p.low)) for p in reversed(points)]
+        body.append(f'<polygon points="{_points(outline)}" class="band {kind}"/>')
+    for index, name, points in lines:
+        kind = colour(index)
+        body.append(f'<polyline points="{_points([(x(p.length), y(p.score)) for p in points])}" class="line {kind}"/>')
+        for p in points:
+            tip = f"{name}, {words.length(p.length)}: {words.score(p.score)} (95 %: {words.span(p.low, p.high)}), n = {p.n}"
+            tip += "" if p.complete else "; not all tasks measured here"
+            body.append(
+                f'<circle cx="{x(p.length):.1f}" cy="{y(p.score):.1f}" r="{2.4 if small else 3.4}" '
+                f'class="dot {kind}{"" if p.complete else " open"}"><title>{esc(tip)}</title></circle>'
+            )
+    ends = [points[-1] for _, _, points in lines if points] if len(lines) > 1 and not small else []
+    places = spread([y(p.score) + 4 for p in ends], 15, top + 6, bottom)
+    for (index, name, _), end, place in zip([line for line in lines if line[2]], ends, places, strict=False):
+        body.append(_text(x(end.length) + 9, place, short(name, 30), f"name {colour(index)}", tip=name))
+    return _wrap(width, height, title, body)
+
+
+def _points(points: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
+
+
+def _fall_mark(
+    breakdown: Breakdown, x: Callable[[float], float], top: float, bottom: float, lengths: Sequence[int], small: bool
+) -> list[str]:
+    assert breakdown.tokens is not None
+    first, last = x(lengths[0]), x(lengths[-1])
+    clip = lambda v: min(max(v, first), last)  # noqa: E731
+    if breakdown.censored:
+        return []
+    low = clip(x(breakdown.low)) if breakdown.low else first
+    high = clip(x(breakdown.high)) if breakdown.high else last
+    at = clip(x(breakdown.tokens))
+    body = [_rect(low, top, high - low, bottom - top, "fallband"), _line(at, top, at, bottom, "fall")]
+    if not small:
+        left = at > (first + last) * 0.62
+        said = f"breaks down at about {words.about(breakdown.tokens)}"
+        body.append(
+            _text((low if left else high) + (-6 if left else 6), top + 10, said, "fallname", "end" if left else "start")
+        )
+    return body
+
+
+def gauge(rows: Sequence[tuple[int, str, Breakdown]], lengths: Sequence[int]) -> str:
+    """How far each series reads, as a sounding line over a ruler of lengths: full until it surely reads, then fading.
+
+    Args:
+        rows: (colour, name, breakdown).
+        lengths: all that were measured [tokens].
+    """
+    rows = [row for row in rows if row[2].tokens is not None]
+    if not rows or not lengths:
+        return ""
+    width, step, top = 1000, 40 if len(rows) > 1 else 22, 8
+    low, high = min(lengths), max(lengths)
+    x = _scale(low / 2**0.2, high * 2**0.2, 4, width - 4)
+    bottom = top + step * len(rows)
+    body = []
+    for n in lengths:
+        body.append(_line(x(n), top, x(n), bottom + 4, "grid"))
+    every = math.ceil(len(lengths) * 52 / width)
+    for i, n in enumerate(lengths):
+        if (len(lengths) - 1 - i) % every == 0:
+            body.append(_text(x(n), bottom + 18, words.length(n), "tick", "middle"))
+    for i, (index, name, b) in enumerate(rows):
+        assert b.tokens is not None
+        middle = top + step * i + step - 11
+        if len(rows) > 1:
+            body.append(_text(x(low) - 6, middle - 11, short(name, 80), f"name {colour(index)}", tip=name))
+        end = x(high)
+        sure = x(max(low, min(high, (b.low or low) if not (b.censored and b.high is None) else b.tokens)))
+        reach = x(max(low, min(high, b.high or high))) if not (b.censored and b.high is None) else end
+        start = x(low) - 6
+        tip = f"<title>{esc(f'{name} {words.fall(b)}')}</title>"
+        body.append(_rect(start, middle - 4, end - start + 6, 8, "rope", ' rx="4"'))
+        body.append(_rect(start, middle - 4, sure - start, 8, f"sure {colour(index)}", ' rx="4"', tip))
+        body.append(_rect(sure - 2, middle - 4, reach - sure + 2, 8, f"unsure {colour(index)}", ' rx="3"', tip))
+        if not b.censored:
+            at = x(max(low, min(high, b.tokens)))
+            body.append(f'<path d="M{at:.1f} {middle - 9:.1f}v18" class="plumb {colour(index)}">{tip}</path>')
+    return _wrap(width, bottom + 24, "How far each reads", body)
+
+
+def heat(one: view.Heat, width: int = 340) -> str:
+    """Depth by length: the fuller the colour, the better the score; a dot where nothing was measured."""
+    left, top = 74, 4
+    cell = min(58.0, (width - left - 4) / max(len(one.lengths), 1))
+    row = 27
+    bottom = top + row * len(one.values)
+    body = []
+    for r, values in enumerate(one.values):
+        said = f"{100 * r // len(one.values)}–{100 * (r + 1) // len(one.values)} %"
+        body.append(_text(left - 8, top + row * r + row / 2 + 4, said, "tick", "end"))
+        for c, value in enumerate(values):
+            px, py = left + cell * c, top + row * r
+            if value is None:
+                body.append(_text(px + cell / 2, py + row / 2 + 4, "·", "faint", "middle"))
+                continue
+            tip = f"depth {said}, {words.length(one.lengths[c])}: {words.score(value)}, n = {one.counts[r][c]}"
+            body.append(
+                _rect(
+                    px + 1, py + 1, cell - 2, row - 2, "heat", f' rx="2" style="--v:{value:.3f}"', f"<title>{esc(tip)}</title>"
+                )
+            )
+            if cell >= 24:
+                kind = "on" if value > 0.55 else "off"
+                body.append(_text(px + cell / 2, py + row / 2 + 4, words.score(value), f"heattext {kind}", "middle"))
+    every = math.ceil(40 / cell)
+    for c, n in enumerate(one.lengths):
+        if (len(one.lengths) - 1 - c) % every == 0:
+            body.append(_text(left + cell * (c + 0.5), bottom + 16, words.length(n), "tick", "middle"))
+    return _wrap(left + cell * len(one.lengths) + 8, bottom + 22, f"Score by depth and length, {one.title}", body)
+
+
+def scatter(
+    places: Sequence[view.Place], corners: dict[tuple[bool, bool], tuple[float, int]], title: str, width: int = 560
+) -> str:
+    """Difficulty of each task (scope to the right, diffusion up), a dot for each length, small to large; colour is score."""
+    height, left, right, top, bottom = 420, 40, 14, 12, 372
+    x = lambda v: left + v * (width - left - right)  # noqa: E731
+    y = lambda v: bottom - v * (bottom - top)  # noqa: E731
+    body = [_rect(left, top, width - left - right, bottom - top, "frame")]
+    body += [_line(x(0.5), top, x(0.5), bottom, "grid"), _line(left, y(0.5), width - right, y(0.5), "grid")]
+    for v in (0, 0.5, 1):
+        body.append(_text(x(v), bottom + 16, f"{v:g}", "tick", "end" if v == 1 else "middle"))
+        body.append(_text(left - 6, y(v) + 4, f"{v:g}", "tick", "end"))
+    body.append(_text((left + width - right) / 2, height - 8, "scope: how much must be read", "faint", "middle"))
+    body.append(
+        f'<text transform="translate(11 {(top + bottom) / 2:g}) rotate(-90)" class="faint" text-anchor="middle">'
+        "diffusion: how hard it is to find</text>"
+    )
+    for (diffuse, wide), (score, n) in corners.items():
+        px = width - right - 8 if wide else left + 8
+        said = f"{words.score(score)} on average, n = {n:,}"
+        body.append(_text(px, top + 16 if diffuse else bottom - 8, said, "corner", "end" if wide else "start"))
+    tasks = list(dict.fromkeys(p.task for p in places))
+    longest = max((p.length for p in places), default=1)
+    shortest = min((p.length for p in places), default=1)
+    ends = []
+    for task in tasks:
+        own = [p for p in places if p.task == task]
+        body.append(f'<polyline points="{_points([(x(p.scope), y(p.diffusion)) for p in own])}" class="trail"/>')
+        for p in own:
+            size = 4 + 6 * (math.log2(p.length / shortest) / (math.log2(longest / shortest) or 1))
+            tip = f"{task}, {words.length(p.length)}: {words.score(p.score)}, n = {p.n} (diffusion {p.diffusion:.2f}, scope {p.scope:.2f})"
+            body.append(
+                f'<circle cx="{x(p.scope):.1f}" cy="{y(p.diffusion):.1f}" r="{size:.1f}" class="heat ring" '
+                f'style="--v:{p.score:.3f}"><title>{esc(tip)}</title></circle>'
+            )
+        ends.append(max(own, key=lambda p: p.scope))
+    heights = spread([y(p.diffusion) + 4 for p in ends], 15, top + 26, bottom - 18)
+    for task, end, place in zip(tasks, ends, heights, strict=True):
+        near = x(end.scope) > width * 0.66
+        first = min((p for p in places if p.task == task), key=lambda p: p.scope)
+        at = x(first.scope) - 15 if near else x(end.scope) + 12
+        body.append(_text(at, place, short(task, 26), "label", "end" if near else "start", task))
+    return _wrap(width, height, title, body)
+
+
+def trade(rows: Sequence[tuple[int, str, float, float]], cost: str, say: Callable[[float], str], width: int = 350) -> str:
+    """Quality against one cost; up and to the left is better.
+
+    Args:
+        rows: (colour, name, cost, score).
+        cost: what it is, with its unit's meaning.
+        say: how a cost is written.
+        width: [px].
+    """
+    height, left, right, top, bottom = 250, 34, 16, 12, 204
+    most = max(value for _, _, value, _ in rows) * 1.12
+    x = lambda v: left + v / most * (width - left - right)  # noqa: E731
+    y = lambda s: bottom - s * (bottom - top)  # noqa: E731
+    body = []
+    for s in (0, 0.25, 0.5, 0.75, 1):
+        body.append(_line(left, y(s), width - right, y(s), "grid" if s else "axis"))
+        body.append(_text(left - 6, y(s) + 4, f"{100 * s:g}", "tick", "end"))
+    for part in (0, 0.5, 1):
+        value = most / 1.12 * part
+        body.append(_text(x(value), bottom + 16, say(value) if part else "0", "tick", "middle"))
+    body.append(_text((left + width - right) / 2, height - 8, cost, "faint", "middle"))
+    places = spread([y(s) + 4 for _, _, _, s in rows], 15, top + 6, bottom - 4)
+    for (index, name, value, score), place in zip(rows, places, strict=True):
+        tip = f"{name}: score {words.score(score)}, {cost} {say(value)}"
+        body.append(
+            f'<circle cx="{x(value):.1f}" cy="{y(score):.1f}" r="6" class="dot {colour(index)}"><title>{esc(tip)}</title></circle>'
+        )
+        near = x(value) > width * 0.55
+        body.append(
+            _text(
+                x(value) + (-11 if near else 11),
+                place,
+                short(name, 28),
+                f"name {colour(index)}",
+                "end" if near else "start",
+                name,
+            )
+        )
+    return _wrap(width, height, f"Score by {cost}", body)

@@ -1,0 +1,566 @@
+"""Asks what a plan says, through Inspect, and keeps what comes back: killed at any moment, it goes on where it was.
+
+Inspect brings providers, retries, limits on requests and the log viewer; the prompts travel by reference, every
+finished sample goes to the journal at once, and no figure is taken from Inspect's own metrics. Knows nothing of
+statistics and reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import leadline
+from leadline import catalog
+from leadline.nouns import NOT_ASKED, Answer, Item, Prompt, Record, UserError
+from leadline.runs import records as files
+from leadline.runs.journal import Journal
+from leadline.runs.plan import (
+    Cell,
+    Plan,
+    cells,
+    done,
+    identity,
+    is_local,
+    items_of,
+    price,
+    task_of,
+    tokenizer_of,
+)
+
+if TYPE_CHECKING:
+    from inspect_ai.model import Model
+
+    from leadline.data.haystack import Builder
+    from leadline.runs.provider import Asked
+
+RUN = "run.json"
+LOGS = "logs"
+LOCAL_SAMPLES = 512
+"""Samples of a local model that wait at a time, so that batches are full."""
+CPU_BATCH = 16_384
+"""Most tokens asked of a local model at once where it runs on a processor."""
+AROUND = 80
+"""Characters kept on both sides of a piece of evidence, for reading."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands."""
+
+    done: int
+    total: int
+    """Samples of this call of `ask`, finished before included."""
+    record: Record | None = None
+    """What has just been finished."""
+    note: str = ""
+    """Something the user should know."""
+
+
+Watch = Callable[[Progress], None]
+
+
+def run(plan: Plan, folder: str | Path, progress: Watch | None = None) -> list[Record]:
+    """Ask everything in a plan and write the run folder.
+
+    Args:
+        plan: what to ask.
+        folder: the run's; where it holds a run, that goes on: what is finished is not asked again (what failed by the
+            provider's fault is), and cells that the plan no longer has stay in the journal but are not returned.
+        progress: called after every sample and with every note.
+
+    Returns:
+        The records of the plan's cells, also those finished earlier; `run.json` holds what else there is to say.
+
+    Raises:
+        UserError: a mistake in the plan; the folder is in use or full; the endpoint accepts no key or knows no model.
+    """
+    with Run(plan, folder, progress) as work:
+        work.ask({cell: plan.samples for cell in work.cells})
+        return work.finish()
+
+
+class Run:
+    """A run folder at work. `run` is what most need; `search` asks round by round.
+
+    Attributes:
+        cells: of the plan.
+        notes: what happened that a user should know.
+    """
+
+    def __init__(self, plan: Plan, folder: str | Path, progress: Watch | None = None) -> None:
+        self.plan, self.folder = plan, Path(folder)
+        self.cells = cells(plan)
+        self.notes: list[str] = []
+        self.watch: Watch = progress or (lambda _: None)
+        self.fault: BaseException | None = None
+        """What stopped the run before its end, to be raised when Inspect has wound down."""
+        self.failed: set[tuple[str, str]] = set()
+        """Samples that failed in this very run, and are not asked yet again."""
+        self.spent = _Spent(plan)
+        self._builders: dict[str, Builder] = {}
+        self._total = self._finished = 0
+        self._places = asyncio.Semaphore(1)
+        self._one_thread = ThreadPoolExecutor(1, "leadline-build")
+        self.journal = Journal(self.folder)
+        self._known: dict[str, Cell] = {}
+        for record in self.journal.records.values():
+            self.spent.add(record)
+        for note in self.journal.notes:
+            self.note(note)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._one_thread.shutdown()
+        self.journal.close()
+
+    def note(self, text: str) -> None:
+        """Tell the user something, now and in run.json."""
+        self.notes.append(text)
+        self.watch(Progress(self._finished, self._total, note=text))
+
+    def records(self, cell: Cell) -> list[Record]:
+        """What is finished of a cell."""
+        return [r for (key, _), r in self.journal.records.items() if key == cell.key]
+
+    def first(self, cell: Cell, n: int) -> list[Record | None]:
+        """The records of a cell's first n samples, in the order of the task's items; None where one is not finished."""
+        return [self.journal.records.get((cell.key, item.id)) for item in items_of(self.plan, cell.task, n)[:n]]
+
+    def ask(self, wanted: Mapping[Cell, int]) -> None:
+        """Ask the samples of some cells that are not finished yet.
+
+        Args:
+            wanted: number of samples of each cell, those finished included.
+
+        Raises:
+            UserError: as `run`.
+        """
+        from inspect_ai import eval as evaluate
+
+        from leadline.runs import provider
+
+        self._known |= {cell.key: cell for cell in wanted}
+        self._write_run("running")
+        todo = {cell: left for cell, n in wanted.items() if (left := self._left(cell, n))}
+        self._total = sum(wanted.values())
+        self._finished = self._total - sum(map(len, todo.values()))
+        groups: dict[tuple[str, str], list[Cell]] = {}
+        for cell in todo:
+            groups.setdefault((cell.model, cell.method), []).append(cell)
+        for (model, method), group in groups.items():
+            for cell in group:
+                self._same_prompts(cell, wanted[cell])
+            with self._model(model, method) as asked:
+                local = is_local(model)
+                places = LOCAL_SAMPLES if local else self.plan.max_connections
+                self._places = asyncio.Semaphore(places)
+                # Cells of a local model go together so that its batches are full; an endpoint's have a log each.
+                parts = [group] if local else [[cell] for cell in group]
+                logs = evaluate(
+                    [self._inspect_task(asked, part, todo) for part in parts],
+                    model=asked,
+                    display="none",
+                    log_dir=str(self.folder / LOGS),
+                    log_level="error",
+                    log_model_api=False,
+                    log_realtime=False,
+                    score_display=False,
+                    fail_on_error=True,
+                    max_samples=places,
+                    max_tasks=4,
+                    ctl_server=False,
+                )
+            if self.fault is not None:
+                self._write_run("stopped", provider.one_line(self.fault))
+                raise self.fault
+            for log in logs:
+                if log.status == "cancelled":
+                    self._write_run("interrupted")
+                    raise KeyboardInterrupt
+                if log.status == "error":
+                    self._write_run("stopped", log.error.message if log.error else "")
+                    raise RuntimeError(f"Inspect stopped: {log.error.message if log.error else 'no reason given'} ({log.location})")
+        if self.spent.refused:
+            self.note(f"{self.spent.refused} samples were not asked: {self.spent.limit}; with a higher limit, the same command goes on")
+
+    def finish(self) -> list[Record]:
+        """Write records.parquet and the last word in run.json; return the records of the plan's cells."""
+        result = files.compact(self.journal.records.values(), {c.key: c.base for c in self._known.values()})
+        unasked = [r for r in result if r.audit in NOT_ASKED]
+        for audit in sorted({r.audit for r in unasked}):
+            some = [r for r in unasked if r.audit == audit]
+            self.note(f"{len(some)} of {len(result)} samples: {audit} (such as: {some[0].error})")
+        files.write(self.folder / files.FILE, result, self.journal.size)
+        self._write_run("limit reached" if self.spent.refused else "finished")
+        return result
+
+    def _left(self, cell: Cell, n: int) -> list[tuple[int, Item]]:
+        """Items of a cell that are still to be asked, with their places among the task's items."""
+        least = task_of(cell.task).minimum
+        if 0 < cell.length < least:
+            self.note(f"{cell}: not asked, for {cell.task} needs {least} tokens or more")
+            return []
+        finished = self.journal.records
+        places = enumerate(items_of(self.plan, cell.task, n)[:n])
+        return [(p, i) for p, i in places if not done(finished.get((cell.key, i.id))) and (cell.key, i.id) not in self.failed]
+
+    def _same_prompts(self, cell: Cell, n: int) -> None:
+        """Refuse to go on where the same items no longer give the same prompts."""
+        known = {record.item: record.sha for record in self.records(cell)}
+        seen = ((place, item.id) for place, item in enumerate(items_of(self.plan, cell.task, n)) if item.id in known)
+        place, item = next(seen, (0, ""))
+        if known and (not item or self._build(cell, place).sha != known[item]):
+            raise UserError(
+                f"{cell}: prompts are no longer built as when the run in {self.folder} began (leadline or its data changed): "
+                "start a new run with another --out"
+            )
+
+    def _builder(self, model: str) -> Builder:
+        if model not in self._builders:
+            from leadline.data.haystack import Builder
+
+            plan = self.plan
+            tokenizer = tokenizer_of(model, plan.tokenizer)
+            self._builders[model] = Builder(tokenizer, noise=plan.noise, prefill=plan.prefill, seed=plan.seed)
+        return self._builders[model]
+
+    def _build(self, cell: Cell, place: int) -> Prompt:
+        """The prompt of an item, by its place among the task's items."""
+        from leadline.data.haystack import Layout
+
+        plan, builder = self.plan, self._builder(cell.model)
+        q = plan.questions
+        items = items_of(plan, cell.task, place + 1)
+        if not cell.length:
+            return builder.bare(items[place])
+        layout = Layout(depth=plan.depth, spread=plan.spread)
+        if q == 1:
+            task = task_of(cell.task)
+            return builder.build(items[place], cell.length, layout, compose=task.compose if task.grows else None)
+        first = place // q * q
+        return builder.build_shared(list(items[first : first + q]), cell.length, layout)[place - first]
+
+    @contextlib.contextmanager
+    def _model(self, name: str, method: str) -> Iterator[Model]:
+        """The model as Inspect asks it, with its method applied for as long as it is used."""
+        from inspect_ai.model import GenerateConfig, get_model
+
+        from leadline.runs import provider
+
+        plan = self.plan
+        common = GenerateConfig(temperature=plan.temperature, top_p=plan.top_p, seed=plan.seed if plan.temperature else None)
+        if not is_local(name):
+            config = common.merge(
+                GenerateConfig(
+                    max_connections=plan.max_connections,
+                    max_retries=plan.max_retries,
+                    attempt_timeout=plan.timeout_s,
+                    reasoning_tokens=plan.thinking or None,
+                )
+            )
+            with _user_errors():
+                model = get_model(f"leadline/{name}", base_url=plan.base_url or None, config=config, memoize=False)
+            yield model
+            return
+        with contextlib.ExitStack() as stack:
+            engine = self._engine(stack, name, method)
+            title = f"{name} + {method}" if method else name
+            provider.engines[title] = engine.generate
+            stack.callback(provider.engines.pop, title)
+            config = common.merge(GenerateConfig(max_connections=LOCAL_SAMPLES, max_retries=0))
+            # A processor gains nothing from great batches, and what is finished is written down sooner from small ones.
+            batch = min(engine.batch_tokens, CPU_BATCH) if engine.device.type == "cpu" else engine.batch_tokens
+            yield get_model(f"leadline/{title}", config=config, memoize=False, batch_tokens=batch)
+
+    def _engine(self, stack: contextlib.ExitStack, name: str, method: str) -> Any:
+        from leadline.models import local
+
+        plan = self.plan
+        engine = local.load(name, dtype=plan.dtype, device=plan.device, trust_remote_code=plan.trust_remote_code)
+        if method:
+            from leadline.methods.base import applied
+
+            stack.enter_context(applied(engine, method))
+        return engine
+
+    def _inspect_task(self, model: Model, part: Sequence[Cell], todo: Mapping[Cell, Sequence[tuple[int, Item]]]) -> Any:
+        """Some cells as one Inspect task, whose samples are references."""
+        from inspect_ai import Task
+        from inspect_ai.dataset import MemoryDataset, Sample
+        from inspect_ai.solver import solver
+
+        from leadline.runs.provider import SCHEME
+
+        work: dict[str, tuple[Cell, Item, int]] = {}
+        samples = []
+        for cell in part:
+            for place, item in todo[cell]:
+                name = f"{cell.task}@{cell.length}/{item.id}"
+                work[name] = (cell, item, place)
+                samples.append(Sample(input=f"{SCHEME}{cell.key}/{item.id}", id=name, metadata={"cell": cell.key}))
+
+        @solver(name="leadline")
+        def asking() -> Any:
+            async def solve(state: Any, generate: Any) -> Any:
+                if self.fault is None:
+                    async with self._places:
+                        try:
+                            state.output = await self._sample(model, *work[str(state.sample_id)]) or state.output
+                        # Kept and raised again by `ask`: Inspect would make a log entry of it and go on.
+                        except Exception as error:
+                            self.fault = self.fault or error
+                            raise
+                return state
+
+            return solve
+
+        cell = part[0]
+        title = str(cell.task) + (f"@{cell.length}" if len(part) == 1 else "")
+        return Task(
+            dataset=MemoryDataset(samples, name=title),
+            solver=asking(),
+            name=_file_name(title if len(part) == 1 else "leadline"),
+            version=task_of(cell.task).version,
+            metadata={"cells": {c.key: str(c) for c in part}},
+        )
+
+    async def _sample(self, model: Model, cell: Cell, item: Item, place: int) -> Any:
+        """Build, ask, score and write down one sample; None where a limit forbids to ask."""
+        if self.fault is not None:
+            return None
+        plan = self.plan
+        with self.spent.room(cell, item) as allowed:
+            if not allowed:
+                return None
+            prompt = await asyncio.get_running_loop().run_in_executor(self._one_thread, self._build, cell, place)
+            asker = _Asker(model, plan, cell, prompt, local=is_local(cell.model))
+            if plan.pipeline:
+                answer = await catalog.make(plan.pipeline, "pipelines").answer(prompt, asker.ask)
+            else:
+                answer = await asker.ask(prompt)
+            if plan.prices and answer.cost is None and answer.prompt_tokens is not None:
+                answer = dataclasses.replace(answer, cost=price(plan, answer.prompt_tokens, answer.output_tokens or 0))
+            record = _record(plan, cell, item, prompt, answer)
+            self.journal.append(record)
+            self.spent.add(record)
+        if record.stop == "error":
+            self.failed.add((record.cell, record.item))
+        self._finished += 1
+        self.watch(Progress(self._finished, self._total, record))
+        return asker.output
+
+    def _write_run(self, status: str, why: str = "") -> None:
+        """Write run.json in one step."""
+        tasks = {str(cell.task): task_of(cell.task) for cell in self._known.values()}
+        content = {
+            "status": status,
+            "why": why,
+            "notes": self.notes,
+            "plan": self.plan.to_json(),
+            "cells": [
+                {"key": c.key, "model": c.model, "method": c.method, "task": str(c.task), "length": c.length, "base": c.base}
+                for c in self._known.values()
+            ],
+            "models": {model: identity(self.plan, model) for model in self.plan.models},
+            "tasks": {name: {"version": t.version, "data": getattr(t, "revision", "")} for name, t in tasks.items()},
+            "versions": _versions(),
+            "date": _now(),
+        }
+        path = self.folder / RUN
+        part = path.with_name(RUN + ".part")
+        try:
+            part.write_text(json.dumps(content, indent=1), encoding="utf-8")
+            os.replace(part, path)
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {error.strerror}; make room and run the same command again") from error
+
+
+class _Asker:
+    """Asks one model for one sample: what a pipeline is given."""
+
+    def __init__(self, model: Model, plan: Plan, cell: Cell, prompt: Prompt, local: bool) -> None:
+        self.model, self.plan, self.cell, self.prompt, self.local = model, plan, cell, prompt, local
+        self.output: Any = None
+        """The last output, for Inspect's log."""
+        self._count = 0
+
+    async def ask(self, prompt: Prompt | str, max_tokens: int | None = None) -> Answer:
+        """Ask something and wait for the answer; what goes wrong on the provider's side is in the answer.
+
+        Args:
+            prompt: a built prompt, or what the user says.
+            max_tokens: room for the answer, the prompt's own if not said.
+        """
+        from inspect_ai.model import ChatMessageUser, GenerateConfig
+
+        from leadline.runs import provider
+
+        asked = self._asked(prompt, max_tokens)
+        reference = f"{provider.SCHEME}{self.cell.key}/{self.prompt.item}/{self._count}#{self.prompt.sha}"
+        self._count += 1
+        # A local model has its stop strings from the request; an endpoint whose answer goes on from a prefill, from here.
+        config = GenerateConfig(max_tokens=asked.max_tokens, stop_seqs=list(asked.stop) or None)
+        provider.references[reference] = asked
+        try:
+            self.output = await self.model.generate([ChatMessageUser(content=reference)], config=config)
+        except UserError:
+            raise
+        # All that an endpoint, its SDK and Inspect's time limits raise ends in the audit; a local model's faults are ours.
+        except Exception as error:
+            if self.local:
+                raise
+            return Answer(stop="error", error=provider.one_line(error))
+        finally:
+            del provider.references[reference]
+        return provider.answer_of(self.output)
+
+    def _asked(self, prompt: Prompt | str, max_tokens: int | None) -> Asked:
+        from leadline.runs.provider import Asked
+
+        room = self.plan.thinking
+        if isinstance(prompt, Prompt):
+            room += max_tokens or prompt.answer_tokens
+            tokens = prompt.tokens + self.plan.thinking
+            return Asked(prompt.messages, prompt.text, prompt.prefill, tokens, room, prompt.stop, prompt.shared_chars)
+        room += max_tokens or self.prompt.answer_tokens
+        tokenizer = tokenizer_of(self.cell.model, self.plan.tokenizer)
+        messages = ({"role": "user", "content": prompt},)
+        text = tokenizer.render(messages)
+        return Asked(messages, text, "", tokenizer.count(text) + room, room)
+
+
+class _Spent:
+    """What a run has spent, and whether there is room for more."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.tokens, self.cost, self.refused = 0, 0.0, 0
+        self._held_tokens, self._held_cost = 0, 0.0
+
+    @property
+    def limit(self) -> str:
+        """The limits, in words."""
+        plan = self.plan
+        limits = [f"{plan.max_tokens_total:,} tokens"] if plan.max_tokens_total is not None else []
+        limits += [f"${plan.max_cost:g}"] if plan.max_cost is not None else []
+        return f"the limit is {' and '.join(limits)}, spent are {self.tokens:,} tokens" + (f" and ${self.cost:.4f}" if self.cost else "")
+
+    def add(self, record: Record) -> None:
+        """Count a finished sample."""
+        read = record.tokens if record.prompt_tokens is None else record.prompt_tokens
+        self.tokens += read + (record.output_tokens or 0) if record.stop not in ("window", "error") else 0
+        self.cost += record.cost or 0.0
+
+    @contextlib.contextmanager
+    def room(self, cell: Cell, item: Item) -> Iterator[bool]:
+        """Hold what a sample may cost at most while it is asked; False where that would pass a limit."""
+        plan = self.plan
+        written = item.answer_tokens + plan.thinking
+        read = cell.length - item.answer_tokens if cell.length else len(item.instruction) + len(item.question)
+        tokens, cost = read + written, price(plan, read, written) or 0.0
+        over = plan.max_tokens_total is not None and self.tokens + self._held_tokens + tokens > plan.max_tokens_total
+        if over or (plan.max_cost is not None and self.cost + self._held_cost + cost > plan.max_cost):
+            self.refused += 1
+            yield False
+            return
+        self._held_tokens += tokens
+        self._held_cost += cost
+        try:
+            yield True
+        finally:
+            self._held_tokens -= tokens
+            self._held_cost -= cost
+
+
+@contextlib.contextmanager
+def _user_errors() -> Iterator[None]:
+    """Inspect's complaints about a user's set-up as ours."""
+    from inspect_ai._util.error import PrerequisiteError
+
+    try:
+        yield
+    except (PrerequisiteError, ValueError, ImportError) as error:
+        from leadline.runs.provider import one_line
+
+        raise UserError(one_line(str(getattr(error, "message", error)))) from error
+
+
+def _record(plan: Plan, cell: Cell, item: Item, prompt: Prompt, answer: Answer) -> Record:
+    task = task_of(cell.task)
+    score = task.score(prompt.answers, item, answer)
+    content = prompt.messages[-1]["content"]
+    return Record(
+        cell=cell.key,
+        model=cell.model,
+        method=cell.method,
+        pipeline=plan.pipeline,
+        task=str(cell.task),
+        ability=task.ability,
+        length=cell.length,
+        base=cell.base,
+        chance=task.chance,
+        grows=task.grows,
+        item=item.id,
+        cluster=prompt.cluster,
+        prompt=prompt.id,
+        sha=prompt.sha,
+        tokens=prompt.tokens,
+        depths=tuple(prompt.depths),
+        diffusion=prompt.diffusion,
+        scope=prompt.scope,
+        question=prompt.question,
+        answers=tuple(prompt.answers),
+        evidence=tuple(content[max(0, a - AROUND) : b + AROUND] for a, b in prompt.evidence),
+        answer=answer.text,
+        extracted=score.extracted,
+        score=score.value,
+        audit=score.audit,
+        date=_now(),
+        **{
+            name: getattr(answer, name)
+            for name in (
+                "thinking",
+                "stop",
+                "error",
+                "prompt_tokens",
+                "output_tokens",
+                "cached_tokens",
+                "seconds",
+                "ttft_s",
+                "token_s",
+                "peak_bytes",
+                "cache_bytes",
+                "cost",
+            )
+        },
+    )
+
+
+def _file_name(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "-@." else "-" for c in text).strip("-")
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _versions() -> dict[str, str]:
+    found = {"leadline": leadline.__version__, "python": platform.python_version(), "inspect_ai": metadata.version("inspect_ai")}
+    # Only what took part: a run on an endpoint loads no torch.
+    return found | {name: metadata.version(name) for name in ("torch", "transformers") if name in sys.modules}
