@@ -161,14 +161,14 @@ def build(
     """Build a task's prompts as JSON lines."""
     from leadline.data.haystack import Builder, Layout
     from leadline.data.tokens import load_tokenizer
-    from leadline.runs.plan import parse_length, tokenizer_for
+    from leadline.runs.plan import parse_length, tokenizer_of
     from leadline.runs.prompts import build_all
 
     if (model is None) == (tokenizer is None):
         raise UserError("give one of --model (minnow, local/...) and --tokenizer (folder, tokenizer.json or hub id)")
     if depth is not None and not 0 <= depth <= 1:
         raise UserError(f"--depth must be from 0 to 1, got {depth}")
-    builder = Builder(load_tokenizer(tokenizer or tokenizer_for(str(model))), noise=noise, seed=seed)
+    builder = Builder(load_tokenizer(tokenizer) if tokenizer else tokenizer_of(str(model), ""), noise=noise, seed=seed)
     specs = catalog.expand(catalog.parse(task), "tasks")
     prompts = [
         p

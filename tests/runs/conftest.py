@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server import Server
+from .server import Server
 
 from leadline.runs.plan import Plan, parse_tasks
 

@@ -65,7 +65,7 @@ class Server:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         body = json.loads(handler.rfile.read(int(handler.headers["content-length"])))
-        prompt = "\n".join(m["content"] for m in body["messages"])
+        prompt = "\n".join(m["content"] for m in body["messages"] if m["role"] == "user")
         with self.lock:
             self.asked[prompt] += 1
             times = self.asked[prompt]

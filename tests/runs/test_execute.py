@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import KEY
+from .conftest import KEY
 
 from leadline import catalog
 from leadline.nouns import UserError
@@ -40,7 +40,7 @@ def test_a_good_server(serve, plan, tmp_path):
     assert [r.base for r in result if r.length != 512] == [True] * 4 + [False] * 4
     assert [p.done for p in seen] == list(range(1, 13)) and seen[-1].total == 12
     assert server.most_at_once <= 4 and set(server.asked.values()) == {1}
-    assert server.bodies[0] == {"model": "m", "max_tokens": 16, "temperature": 0.0}
+    assert server.bodies[0] == {"model": "m", "max_tokens": 16, "temperature": 0.0, "stop": ["\n"]}
     assert records.load(tmp_path / "run") == result
     one = result[0]
     assert one.prompt_tokens == 100 and one.output_tokens == 7 and one.seconds > 0
@@ -101,7 +101,7 @@ def test_a_fault_in_every_second_answer(fault, serve, plan, tmp_path):
     if "think" in fault:
         assert all("Let me think" in r.thinking and r.answer == "" for r in hit)
     if fault == "surrogate":
-        assert "? half a character" in result[0].answer
+        assert sum("? half a character" in r.answer for r in result) == 2
 
 
 def test_faults_that_pass_are_tried_again(serve, plan, tmp_path):

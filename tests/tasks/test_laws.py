@@ -66,7 +66,7 @@ def test_evidence_lies_where_the_prompt_says(task, tokenizer):
 def test_noise_holds_no_answer(task, tokenizer):
     """What must be avoided stands in the evidence, the distractors and the question alone."""
     for item, prompt in built(task, tokenizer, n=3):
-        content = prompt.messages[-1]["content"]
+        content = prompt.messages[-1]["content"].removeprefix(item.instruction)
         for text in {*item.evidence, *item.distractors}:
             content = content.replace(text, "")
         context = content.rpartition(item.question.partition("{")[0])[0]

@@ -24,7 +24,7 @@ from leadline.nouns import Item, Prompt, UserError
 
 FIRST = 65_536
 """Noise of an item starts somewhere in so much of the source, so that different items lie in different noise [characters]."""
-_WINDOW = 40
+_WINDOW = 32
 """Text on either side of a seam that is tokenised anew [characters]; doubled where tokens do not meet in it."""
 _WORDS = " and so it went on and on for a while as it had done before and no one thought much of it at all".split(" ")[1:]
 

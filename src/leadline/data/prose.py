@@ -8,6 +8,7 @@ the shorter one. Knows nothing of tokenizers or questions.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator
 
 from leadline.data import lexicon
@@ -46,6 +47,7 @@ _THINGS = (
     "Smoke rose from the chimneys and drifted toward {place}"
 ).split("|")
 
+_ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou])")
 _COMPILED: dict[str, tuple[str, tuple[int, ...]]] = {}
 _SLOTS = ("{place}", "{adj}", "{noun}")
 _FILLS: tuple[tuple[str, ...], ...] = (tuple(_PLACES), lexicon.ADJECTIVES, lexicon.NOUNS)
@@ -70,7 +72,7 @@ def _fill(rng: random.Random, template: str) -> str:
         _COMPILED[template] = (shape, tuple(i for _, i in slots))
     shape, slots_ = _COMPILED[template]
     pick = rng.random
-    return shape % tuple(_FILLS[i][int(pick() * len(_FILLS[i]))] for i in slots_)
+    return _ARTICLE.sub(r"\1n ", shape % tuple(_FILLS[i][int(pick() * len(_FILLS[i]))] for i in slots_))
 
 
 def sentence(rng: random.Random) -> str:

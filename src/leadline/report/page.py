@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from leadline.report import svg, view, words
 from leadline.report.svg import esc
 from leadline.scoring.breakdown import SHARE, Breakdown
 from leadline.scoring.longscore import LongScore
-from leadline.scoring.summary import Cell, Summary, prior_rate, summarise, without_prior
+from leadline.scoring.summary import Cell, Comparison, Summary, prior_rate, summarise, without_prior
 
 READER_BYTES = 2_200_000
 """Room for the samples in the page [bytes]; more samples than fit are drawn fairly, and the page says so."""
@@ -69,8 +70,7 @@ def page(records: Sequence[Record], summary: Summary, info: Mapping[str, Any]) -
     shown = [s for s in sections if s[4]]
     links = "".join(f'<li><a href="#{key}">{esc(name)}</a></li>' for key, name, *_ in shown)
     body = "".join(
-        f'<section id="{key}"><h2>{esc(name)}</h2>{_why(why)}{content}</section>'
-        for key, name, why, content, _ in shown[1:]
+        f'<section id="{key}"><h2>{esc(name)}</h2>{_why(why)}{content}</section>' for key, name, why, content, _ in shown[1:]
     )
     document = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -224,20 +224,25 @@ def _cell(value: object, small: str = "", html: str = "") -> Shown:
     return Shown(str(value), small, html)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[Shown]], label: str, *, total: bool = False, wordy: Sequence[int] = ()) -> str:
-    """A table. Columns in `wordy` hold sentences; with `total` the last row is set apart."""
+def _table(
+    head: Sequence[str], rows: Iterable[Sequence[Shown]], label: str, *, total: bool = False, wordy: Sequence[int] = ()
+) -> str:
+    """A table. A row of one cell heads those below it; columns in `wordy` hold sentences; `total` sets the last row apart."""
     rows = list(rows)
     kinds = [' class="words"' if i in wordy else "" for i in range(len(head))]
     # Intervals of a column get one width, so that the values before them stand under one another.
-    room = [max((len(row[i].small) for row in rows), default=0) for i in range(len(head))]
+    room = [max((len(row[i].small) for row in rows if i < len(row)), default=0) for i in range(len(head))]
 
     def cell(i: int, c: Shown) -> str:
         small = f' <small style="min-width:{0.9 * room[i]:.1f}ch">{esc(c.small)}</small>' if room[i] else ""
         return f"<td{kinds[i]}>{c.html}{esc(c.value)}{small}</td>"
 
-    lines = ["".join(cell(i, c) for i, c in enumerate(row)) for row in rows]
-    classes = [' class="total"' if total and i == len(rows) - 1 else "" for i in range(len(rows))]
-    body = "".join(f"<tr{kind}>{line}</tr>" for kind, line in zip(classes, lines, strict=True))
+    def line(row: Sequence[Shown], last: bool) -> str:
+        if len(row) == 1 and len(head) > 1:
+            return f'<tr class="group"><th scope="rowgroup" colspan="{len(head)}">{row[0].html}{esc(row[0].value)}</th></tr>'
+        return f"<tr{' class=total' if total and last else ''}>{''.join(cell(i, c) for i, c in enumerate(row))}</tr>"
+
+    body = "".join(line(row, row is rows[-1]) for row in rows)
     tops = "".join(f'<th scope="col"{kind}>{esc(name)}</th>' for kind, name in zip(kinds, head, strict=True))
     region = f'<div class="scroll" tabindex="0" role="region" aria-label="{esc(label)}">'
     return f"{region}<table><thead><tr>{tops}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -246,6 +251,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Shown]], label: str, *, 
 def _prose(text: str) -> str:
     """Escaped, with per cent signs kept to their numbers."""
     return esc(text).replace(" %", "\u00a0%")
+
+
+def _heading(index: int, one: view.Series) -> list[Shown]:
+    """The row of a table that heads a group's rows."""
+    return [_cell(one.label, html=_key(index))]
 
 
 def _why(text: str) -> str:
@@ -325,24 +335,26 @@ def _differences(many: Sequence[view.Series], summary: Summary) -> str:
         return ""
     labels = {one.group.key: (i, one.label) for i, one in enumerate(many)}
 
-    def rows(all_tasks: bool) -> list[list[Shown]]:
-        return [
-            [
-                _cell(labels[c.a][1], html=_key(labels[c.a][0])), *([] if all_tasks else [_cell(c.task)]),
-                _cell(f"{100 * c.difference:+.1f}".replace("-", "−"), f"{100 * c.low:+.1f} to {100 * c.high:+.1f}".replace("-", "−")),
-                _cell(f"{c.p:.3f}" if c.p >= 0.001 else "< 0.001"), _cell(f"{c.n:,}"),
-            ]
-            for c in summary.comparisons
-            if (c.task == "all") == all_tasks
-        ]  # fmt: skip
+    def row(c: Comparison, first: Shown) -> list[Shown]:
+        signed = [f"{100 * v:+.1f}".replace("-", "−") for v in (c.difference, c.low, c.high)]
+        p = f"{c.p:.3f}" if c.p >= 0.001 else "< 0.001"
+        return [first, _cell(signed[0], f"{signed[1]} to {signed[2]}"), _cell(p), _cell(f"{c.n:,}")]
 
+    def name(c: Comparison) -> Shown:
+        return _cell(labels[c.a][1], html=_key(labels[c.a][0]))
+
+    whole = [row(c, name(c)) for c in summary.comparisons if c.task == "all"]
+    each: list[list[Shown]] = []
+    for a, some in groupby((c for c in summary.comparisons if c.task != "all"), key=lambda c: c.a):
+        rows = [row(c, _cell(c.task)) for c in some]
+        each += [[_cell(labels[a][1], html=_key(labels[a][0]))], *rows]
     first = labels[summary.comparisons[0].b][1]
-    tail = ["difference [points of 100]", "p (Holm)", "samples that both have"]
-    whole = _table(["", *tail], rows(True), "Differences") if rows(True) else ""
-    each = _table(["", "task", *tail], rows(False), "Differences by task") if rows(False) else ""
-    if whole and each:
-        each = f"<details><summary>By task</summary>{each}</details>"
-    return f"<h3>Against {esc(first)}, sample by sample</h3>{whole}{each}"
+    head = ["", "difference [points of 100]", "p (Holm)", "samples that both have"]
+    content = _table(head, whole, "Differences") if whole else ""
+    by_task = _table(["task", *head[1:]], each, "Differences by task") if each else ""
+    if content and by_task:
+        by_task = f"<details><summary>By task</summary>{by_task}</details>"
+    return f"<h3>Against {esc(first)}, sample by sample</h3>{content}{by_task}"
 
 
 def _trained(info: Mapping[str, Any], one: view.Series) -> int | None:
@@ -381,9 +393,8 @@ def _lengths(many: Sequence[view.Series], info: Mapping[str, Any]) -> tuple[str,
     rows = []
     for i, one in enumerate(many):
         cells = {(c.task, c.length): c for c in one.group.cells}
-        for task in one.curves:
-            name = _cell(task if only else f"{one.label}: {task}", html="" if only else _key(i))
-            rows.append([name, *(_score(cells.get((task, n))) for n in columns)])
+        rows += [] if only else [_heading(i, one)]
+        rows += [[_cell(task), *(_score(cells.get((task, n))) for n in columns)] for task in one.curves]
     content += (
         f"<details><summary>All scores</summary>{_table(['', *map(words.length, columns)], rows, 'All scores')}</details>"
     )
@@ -422,7 +433,8 @@ def _difficulty(many: Sequence[view.Series]) -> tuple[str, str, bool]:
     for one in many:
         found = view.places(one.records)
         if found:
-            chart = svg.scatter(found, view.quadrants(one.records), f"Score by diffusion and scope, {one.label}")
+            width = 640 if len(many) == 1 else 400
+            chart = svg.scatter(found, view.quadrants(one.records), f"Score by diffusion and scope, {one.label}", width)
             figures.append(f"<figure>{f'<figcaption>{esc(one.label)}</figcaption>' if len(many) > 1 else ''}{chart}</figure>")
     why = (
         "Where each task lies: how hard its evidence is to find, and how much of it there is. One dot a length, larger for longer; "
@@ -436,7 +448,7 @@ def _trade(many: Sequence[view.Series]) -> tuple[str, str, bool]:
     found = view.trades(many)
     figures = "".join(
         f"<figure><figcaption>{esc(COSTS[name][0])}</figcaption>"
-        f"{svg.trade([(index[id(s)], s.label, cost, score) for s, cost, score in rows], COSTS[name][0], COSTS[name][1])}</figure>"
+        f"{svg.trade([(index[id(s)], s.label, cost, score) for s, cost, score in rows], *COSTS[name])}</figure>"
         for name, rows in found.items()
     )
     why = "Mean score beyond the base lengths against what it costs at the longest length that all have. Up and to the left is better."
@@ -448,17 +460,17 @@ def _audit(many: Sequence[view.Series]) -> tuple[str, str, bool]:
     others = [k for k, _ in kinds.most_common() if k != "answered"]
     rows = []
     for i, one in enumerate(many):
-        by_task: dict[str, list[Any]] = defaultdict(list)
+        rows += [_heading(i, one)] if len(many) > 1 else []
+        by_task: dict[str, list[Cell]] = defaultdict(list)
         for c in one.group.cells:
             by_task[c.task].append(c)
         for task, cells in by_task.items():
             audit = sum((Counter(c.audit) for c in cells), Counter())
             headline = _weighted((c.score, c.n) for c in cells)
             answered = _weighted((c.score_answered, c.audit.get("answered", 0)) for c in cells)
-            name = _cell(task if len(many) == 1 else f"{one.label}: {task}", html="" if len(many) == 1 else _key(i))
             tried = f"{sum(audit.values()):,}"
             counts = [f"{audit.get(k, 0):,}" if audit.get(k) else "·" for k in ["answered", *others]]
-            rows.append([name, *map(_cell, [words.score(headline), words.score(answered), tried, *counts])])
+            rows.append([*map(_cell, [task, words.score(headline), words.score(answered), tried, *counts])])
     out = [k for k in others if k in NOT_ASKED]
     why = (
         "In the headline score a model's own failures (empty, cut off, thinking ran out, format not found) count as wrong. "
@@ -497,26 +509,26 @@ def _prior(records: Sequence[Record]) -> tuple[str, str, bool]:
 
 
 def _cost(many: Sequence[view.Series]) -> tuple[str, str, bool]:
-    found = [(i, one, c) for i, one in enumerate(many) for c in view.costs(one.records)]
-    fields = [name for name in COSTS if any(getattr(c, name) is not None for _, _, c in found)]
-    # Under a heading of its own each column holds single numbers.
-    rows = []
-    for i, one, c in found:
-        length = "all" if c.length is None else words.length(c.length)
-        first = _cell(one.label, html=_key(i)) if len(many) > 1 else _cell(length)
-        row = [
-            first,
-            *([_cell(length)] if len(many) > 1 else []),
-            *map(_cell, (f"{c.n:,}", f"{c.tokens:,}", words.count(c.output))),
-        ]
-        rows.append(
-            [*row, *(_cell(COSTS[name][1](getattr(c, name)) if getattr(c, name) is not None else "–") for name in fields)]
-        )
-    head = ["", "length"] if len(many) > 1 else ["length"]
-    names = [*head, "samples", "tokens read", "tokens written", *(COSTS[name][0] for name in fields)]
+    found = [view.costs(one.records) for one in many]
+    fields = [name for name in COSTS if any(getattr(c, name) is not None for costs in found for c in costs)]
+    head = ["samples", "tokens read", "tokens written", *(COSTS[name][0] for name in fields)]
+
+    def row(first: Shown, c: view.Cost) -> list[Shown]:
+        values = [getattr(c, name) for name in fields]
+        said = [COSTS[name][1](v) if v is not None else "–" for name, v in zip(fields, values, strict=True)]
+        return [first, *map(_cell, (f"{c.n:,}", f"{c.tokens:,}", words.count(c.output), *said))]
+
+    def by_length(costs: list[view.Cost]) -> list[list[Shown]]:
+        return [row(_cell("all" if c.length is None else words.length(c.length)), c) for c in costs]
+
     why = "As measured while the samples were asked, without those that were not asked. Compare times only from one machine."
-    table = _table(names, rows, "Cost and time", total=len(many) == 1)
-    return why, table, bool(found)
+    if len(many) == 1:
+        return why, _table(["length", *head], by_length(found[0]), "Cost and time", total=True), bool(found[0])
+    pairs = [(_heading(i, one), costs) for i, (one, costs) in enumerate(zip(many, found, strict=True)) if costs]
+    together = [row(*name, costs[-1]) for name, costs in pairs]
+    each = [r for name, costs in pairs for r in [name, *by_length(costs[:-1])]]
+    lengths = f"<details><summary>By length</summary>{_table(['length', *head], each, 'Cost and time by length')}</details>"
+    return why, _table(["", *head], together, "Cost and time") + lengths, bool(together)
 
 
 def _identity(records: Sequence[Record], info: Mapping[str, Any]) -> tuple[str, str, bool]:
@@ -524,7 +536,12 @@ def _identity(records: Sequence[Record], info: Mapping[str, Any]) -> tuple[str, 
     cells = list(dict.fromkeys((r.cell, r.model, r.method, r.pipeline, r.task, r.length) for r in records))
     counts = Counter(r.cell for r in records)
     rows = [
-        [_cell("", html=f"<code>{esc(c[0])}</code>"), *map(_cell, c[1:5]), _cell(words.length(c[5])), _cell(f"{counts[c[0]]:,}")]
+        [
+            _cell("", html=f"<code>{esc(c[0])}</code>"),
+            *map(_cell, c[1:5]),
+            _cell(words.length(c[5])),
+            _cell(f"{counts[c[0]]:,}"),
+        ]
         for c in cells[:MOST_CELLS]
     ]
     table = _table(["cell", "model", "method", "pipeline", "task", "length", "samples"], rows, "Cells", wordy=[1, 2, 3, 4])

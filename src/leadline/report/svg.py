@@ -53,6 +53,10 @@ def _rect(x: float, y: float, w: float, h: float, kind: str, extra: str = "", in
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(w, 0):.1f}" height="{h:.1f}" class="{kind}"{extra}>{inner}</rect>'
 
 
+def _circle(x: float, y: float, r: float, kind: str, tip: str, extra: str = "") -> str:
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r:.1f}" class="{kind}"{extra}><title>{esc(tip)}</title></circle>'
+
+
 def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
     """From log2 tokens to pixels."""
     a, b = math.log2(low), math.log2(high)
@@ -184,7 +188,7 @@ def gauge(rows: Sequence[tuple[int, str, Breakdown]], lengths: Sequence[int]) ->
         return ""
     width, step, top = 1000, 40 if len(rows) > 1 else 22, 8
     low, high = min(lengths), max(lengths)
-    x = _scale(low / 2**0.2, high * 2**0.2, 4, width - 4)
+    x = _scale(low, high * 1.05, 7, width - 7)
     bottom = top + step * len(rows)
     body = []
     for n in lengths:
@@ -244,10 +248,18 @@ def heat(one: view.Heat, width: int = 340) -> str:
 
 
 def scatter(
-    places: Sequence[view.Place], corners: dict[tuple[bool, bool], tuple[float, int]], title: str, width: int = 560
+    places: Sequence[view.Place], corners: dict[tuple[bool, bool], tuple[float, int]], title: str, width: int = 640
 ) -> str:
-    """Difficulty of each task (scope to the right, diffusion up), a dot for each length, small to large; colour is score."""
-    height, left, right, top, bottom = 420, 40, 14, 12, 372
+    """Difficulty of each task (scope to the right, diffusion up), a dot for each length, small to large; colour is score.
+
+    Args:
+        places: of the tasks.
+        corners: mean score and samples by (diffusion high, scope high).
+        title: what is read aloud.
+        width: [px].
+    """
+    left, right, top = 40, 14, 12
+    bottom = top + min(380.0, (width - left - right) * 0.8)
     x = lambda v: left + v * (width - left - right)  # noqa: E731
     y = lambda v: bottom - v * (bottom - top)  # noqa: E731
     body = [_rect(left, top, width - left - right, bottom - top, "frame")]
@@ -255,37 +267,59 @@ def scatter(
     for v in (0, 0.5, 1):
         body.append(_text(x(v), bottom + 16, f"{v:g}", "tick", "end" if v == 1 else "middle"))
         body.append(_text(left - 6, y(v) + 4, f"{v:g}", "tick", "end"))
-    body.append(_text((left + width - right) / 2, height - 8, "scope: how much must be read", "faint", "middle"))
+    body.append(_text((left + width - right) / 2, bottom + 36, "scope: how much must be read", "faint", "middle"))
     body.append(
         f'<text transform="translate(11 {(top + bottom) / 2:g}) rotate(-90)" class="faint" text-anchor="middle">'
         "diffusion: how hard it is to find</text>"
     )
+    taken: list[Box] = []
     for (diffuse, wide), (score, n) in corners.items():
-        px = width - right - 8 if wide else left + 8
-        said = f"{words.score(score)} on average, n = {n:,}"
-        body.append(_text(px, top + 16 if diffuse else bottom - 8, said, "corner", "end" if wide else "start"))
+        px, py = width - right - 8 if wide else left + 8, top + 16 if diffuse else bottom - 8
+        body.append(_text(px, py, f"mean {words.score(score)}, n = {n:,}", "corner", "end" if wide else "start"))
+        taken.append((px - 110, py - 12, px, py) if wide else (px, py - 12, px + 110, py))
     tasks = list(dict.fromkeys(p.task for p in places))
-    longest = max((p.length for p in places), default=1)
-    shortest = min((p.length for p in places), default=1)
-    ends = []
+    shortest, longest = min(p.length for p in places), max(p.length for p in places)
+    octaves = math.log2(longest / shortest) or 1
+    dots: dict[str, list[Dot]] = {}
     for task in tasks:
         own = [p for p in places if p.task == task]
-        body.append(f'<polyline points="{_points([(x(p.scope), y(p.diffusion)) for p in own])}" class="trail"/>')
-        for p in own:
-            size = 4 + 6 * (math.log2(p.length / shortest) / (math.log2(longest / shortest) or 1))
-            tip = f"{task}, {words.length(p.length)}: {words.score(p.score)}, n = {p.n} (diffusion {p.diffusion:.2f}, scope {p.scope:.2f})"
-            body.append(
-                f'<circle cx="{x(p.scope):.1f}" cy="{y(p.diffusion):.1f}" r="{size:.1f}" class="heat ring" '
-                f'style="--v:{p.score:.3f}"><title>{esc(tip)}</title></circle>'
-            )
-        ends.append(max(own, key=lambda p: p.scope))
-    heights = spread([y(p.diffusion) + 4 for p in ends], 15, top + 26, bottom - 18)
-    for task, end, place in zip(tasks, ends, heights, strict=True):
-        near = x(end.scope) > width * 0.66
-        first = min((p for p in places if p.task == task), key=lambda p: p.scope)
-        at = x(first.scope) - 15 if near else x(end.scope) + 12
-        body.append(_text(at, place, short(task, 26), "label", "end" if near else "start", task))
-    return _wrap(width, height, title, body)
+        dots[task] = [(x(p.scope), y(p.diffusion), 4 + 6 * math.log2(p.length / shortest) / octaves) for p in own]
+        taken += [(px - r, py - r, px + r, py + r) for px, py, r in dots[task]]
+        body.append(f'<polyline points="{_points([(px, py) for px, py, _ in dots[task]])}" class="trail"/>')
+        for p, (px, py, r) in zip(own, dots[task], strict=True):
+            tip = f"{task}, {words.length(p.length)}: {words.score(p.score)}, n = {p.n}"
+            tip += f" (diffusion {p.diffusion:.2f}, scope {p.scope:.2f})"
+            body.append(_circle(px, py, r, "heat ring", tip, f' style="--v:{p.score:.3f}"'))
+    frame = (left + 2, top + 2, width - right - 2, bottom - 2)
+    for task in tasks:
+        box, anchor = _beside(dots[task], len(short(task, 26)) * (LETTER + 0.6), taken, frame)
+        taken.append(box)
+        body.append(_text(box[0] if anchor == "start" else box[2], box[3] - 3, short(task, 26), "label", anchor, task))
+    return _wrap(width, bottom + 46, title, body)
+
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom [px]."""
+Dot = tuple[float, float, float]
+"""Centre and radius [px]."""
+
+
+def _beside(dots: Sequence[Dot], wide: float, taken: Sequence[Box], frame: Box) -> tuple[Box, str]:
+    """A place for a label near its dots that meets nothing: right of them, left, above, below; else right of them."""
+    last, first = max(dots), min(dots)
+    up, down = min(y - r for _, y, r in dots), max(y + r for _, y, r in dots)
+    middle = (first[0] + last[0] - wide) / 2
+    choices: list[tuple[Box, str]] = [
+        ((last[0] + last[2] + 5, last[1] - 8, last[0] + last[2] + 5 + wide, last[1] + 7), "start"),
+        ((first[0] - first[2] - 5 - wide, first[1] - 8, first[0] - first[2] - 5, first[1] + 7), "end"),
+        ((middle, up - 17, middle + wide, up - 2), "start"),
+        ((middle, down + 2, middle + wide, down + 17), "start"),
+    ]
+    for box, anchor in choices:
+        inside = frame[0] <= box[0] and frame[1] <= box[1] and box[2] <= frame[2] and box[3] <= frame[3]
+        if inside and not any(box[0] < t[2] and t[0] < box[2] and box[1] < t[3] and t[1] < box[3] for t in taken):
+            return box, anchor
+    return choices[0]
 
 
 def trade(rows: Sequence[tuple[int, str, float, float]], cost: str, say: Callable[[float], str], width: int = 350) -> str:
@@ -297,7 +331,7 @@ def trade(rows: Sequence[tuple[int, str, float, float]], cost: str, say: Callabl
         say: how a cost is written.
         width: [px].
     """
-    height, left, right, top, bottom = 250, 34, 16, 12, 204
+    height, left, right, top, bottom = 226, 34, 16, 12, 204
     most = max(value for _, _, value, _ in rows) * 1.12
     x = lambda v: left + v / most * (width - left - right)  # noqa: E731
     y = lambda s: bottom - s * (bottom - top)  # noqa: E731
@@ -308,22 +342,16 @@ def trade(rows: Sequence[tuple[int, str, float, float]], cost: str, say: Callabl
     for part in (0, 0.5, 1):
         value = most / 1.12 * part
         body.append(_text(x(value), bottom + 16, say(value) if part else "0", "tick", "middle"))
-    body.append(_text((left + width - right) / 2, height - 8, cost, "faint", "middle"))
     places = spread([y(s) + 4 for _, _, _, s in rows], 15, top + 6, bottom - 4)
     for (index, name, value, score), place in zip(rows, places, strict=True):
         tip = f"{name}: score {words.score(score)}, {cost} {say(value)}"
         body.append(
             f'<circle cx="{x(value):.1f}" cy="{y(score):.1f}" r="6" class="dot {colour(index)}"><title>{esc(tip)}</title></circle>'
         )
-        near = x(value) > width * 0.55
+        near = x(value) > (left + width) / 2
+        room = (x(value) - left if near else width - x(value)) - 12
+        said = short(name, max(6, int(room / (LETTER + 0.9))))
         body.append(
-            _text(
-                x(value) + (-11 if near else 11),
-                place,
-                short(name, 28),
-                f"name {colour(index)}",
-                "end" if near else "start",
-                name,
-            )
+            _text(x(value) + (-11 if near else 11), place, said, f"name {colour(index)}", "end" if near else "start", name)
         )
     return _wrap(width, height, f"Score by {cost}", body)

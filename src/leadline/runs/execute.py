@@ -151,9 +151,7 @@ class Run:
         Raises:
             UserError: as `run`.
         """
-        from inspect_ai import eval as evaluate
-
-        from leadline.runs import provider
+        from leadline.runs.provider import one_line
 
         self._known |= {cell.key: cell for cell in wanted}
         self._write_run("running")
@@ -172,22 +170,9 @@ class Run:
                 self._places = asyncio.Semaphore(places)
                 # Cells of a local model go together so that its batches are full; an endpoint's have a log each.
                 parts = [group] if local else [[cell] for cell in group]
-                logs = evaluate(
-                    [self._inspect_task(asked, part, todo) for part in parts],
-                    model=asked,
-                    display="none",
-                    log_dir=str(self.folder / LOGS),
-                    log_level="error",
-                    log_model_api=False,
-                    log_realtime=False,
-                    score_display=False,
-                    fail_on_error=True,
-                    max_samples=places,
-                    max_tasks=4,
-                    ctl_server=False,
-                )
+                logs = self._evaluate([self._inspect_task(asked, part, todo) for part in parts], asked, places)
             if self.fault is not None:
-                self._write_run("stopped", provider.one_line(self.fault))
+                self._write_run("stopped", one_line(self.fault))
                 raise self.fault
             for log in logs:
                 if log.status == "cancelled":
@@ -198,6 +183,36 @@ class Run:
                     raise RuntimeError(f"Inspect stopped: {log.error.message if log.error else 'no reason given'} ({log.location})")
         if self.spent.refused:
             self.note(f"{self.spent.refused} samples were not asked: {self.spent.limit}; with a higher limit, the same command goes on")
+
+    def _evaluate(self, tasks: list[Any], model: Model, places: int) -> list[Any]:
+        """Let Inspect run its tasks, in an event loop that ends with them, and close the model's connections."""
+        from inspect_ai import eval_async
+
+        async def work() -> list[Any]:
+            try:
+                return await eval_async(
+                    tasks,
+                    model=model,
+                    log_dir=str(self.folder / LOGS),
+                    log_level="error",
+                    log_model_api=False,
+                    log_realtime=False,
+                    score_display=False,
+                    fail_on_error=True,
+                    max_samples=places,
+                    max_tasks=4,
+                    ctl_server=False,
+                )
+            finally:
+                await model.api.aclose()
+
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(work())
+        # A notebook has a loop of its own, in which nothing can be waited for.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, work()).result()
 
     def finish(self) -> list[Record]:
         """Write records.parquet and the last word in run.json; return the records of the plan's cells."""
@@ -275,7 +290,9 @@ class Run:
                 )
             )
             with _user_errors():
-                model = get_model(f"leadline/{name}", base_url=plan.base_url or None, config=config, memoize=False)
+                # Inspect logs the address that it is given, and it may hold a password.
+                provider.address = plan.base_url or None
+                model = get_model(f"leadline/{name}", config=config, memoize=False)
             yield model
             return
         with contextlib.ExitStack() as stack:

@@ -73,6 +73,10 @@ engines: dict[str, Callable[[Sequence[Request]], list[Answer]]] = {}
 """`LocalModel.generate` of the local models that are loaded, by the name they are asked under."""
 
 
+address: str | None = None
+"""Base URL of the next endpoint to be made, where its environment variable does not say."""
+
+
 class Failed(Exception):
     """A call that failed: one line, without keys and without the prompt."""
 
@@ -147,7 +151,7 @@ class Endpoint(_Provider):
     def __init__(
         self, model_name: str, base_url: str | None = None, api_key: str | None = None, config: GenerateConfig = GenerateConfig()
     ) -> None:
-        self.inner = get_model(model_name, base_url=base_url, api_key=api_key, config=config, memoize=False).api
+        self.inner = get_model(model_name, base_url=base_url or address, api_key=api_key, config=config, memoize=False).api
         super().__init__(model_name, base_url, api_key, [], config)
         self._one_retry_loop()
 

@@ -1,9 +1,9 @@
 """Breakdown length: where a model's score falls under a share of its base, with an interval.
 
 A posterior over curves, on a grid: the score at length L is base x g(L) / (mean of g over the base lengths), where g
-falls from 1 to a floor, as a logistic or an exponential decay, steep or slow. Each curve is named by its breakdown length itself, so that its
-interval is read off directly, whatever the steepness and the floor. `search.py` asks it where to measure next.
-Works on means of scores in [0, 1]; knows nothing about records, tasks or models.
+falls from 1 to a floor, as a logistic or an exponential decay, steep or slow. Each curve is named by its breakdown
+length itself, so that its interval is read off directly, whatever the steepness and the floor. `search.py` asks it
+where to measure next. Works on means of scores in [0, 1]; knows nothing about records, tasks or models.
 """
 
 from __future__ import annotations
@@ -166,15 +166,18 @@ def _curves(base_lengths: tuple[int, ...], high: int, share: float) -> tuple[np.
     middles = np.full((len(taus), shapes), 1e6)
     allowed = np.zeros((len(taus), shapes))
     allowed[-1, 0] = 1.0
-    offsets = np.linspace(-6, 14, 801)
+    offsets = np.linspace(-6, 14, 401)
     widths = np.tile(np.repeat(WIDTHS, len(FLOORS)), 2)
     for i, tau in enumerate(taus[:-1]):
         m = tau + offsets[:, None] * widths
         base = np.mean([_fall(math.log2(b), m) for b in base_lengths], axis=0)
-        under = _fall(tau, m) <= share * base
-        last = len(offsets) - 1 - np.argmax(under[::-1], axis=0)
-        found = under.any(0) & (last < len(offsets) - 1) & (np.tile(FLOORS, 2 * len(WIDTHS)) < share)
-        middles[i] = np.where(found, m[last, np.arange(shapes)], 1e6)
+        above = _fall(tau, m) - share * base
+        last = len(offsets) - 1 - np.argmax((above <= 0)[::-1], axis=0)
+        found = (above <= 0).any(0) & (last < len(offsets) - 1) & (np.tile(FLOORS, 2 * len(WIDTHS)) < share)
+        # The crossing lies between this middle and the next.
+        column, after = np.arange(shapes), np.minimum(last + 1, len(offsets) - 1)
+        part = above[last, column] / np.where(found, above[last, column] - above[after, column], 1)
+        middles[i] = np.where(found, m[last, column] + part * (m[after, column] - m[last, column]), 1e6)
         allowed[i] = found
     base = np.mean([_fall(math.log2(b), middles) for b in base_lengths], axis=0)
     for a in (taus, middles, base, allowed):

@@ -211,7 +211,7 @@ def _passages(reader: Reader, rng: random.Random, length: int, kind: Kind, plant
     """Passages with the planted ones among them; plain prose where there is no room for passages."""
     filler = _others(rng) if length >= 200 else lambda: prose.sentence(rng)
     asking = replace(reader, bare=0.0)
-    room = length - 5 * (length // 80 + 1) if numbered else length
+    room = length - 6 * (length // 80 + 1) if numbered else length
     spans = asking.document(kind, rng, room, planted, questions, filler, "\n\n")
     if not numbered:
         return spans
