@@ -14,8 +14,8 @@ from leadline.scoring.breakdown import Breakdown
 
 COLOURS = 8
 """Line colours of the style sheet: classes c0 to c7, then again from the start with dashes."""
-LETTER = 6.3
-"""Mean width of a letter of a label [px]."""
+LETTER = 7.4
+"""Width that a letter of a bold label may have [px]; fonts differ, so it is a wide one."""
 
 
 def esc(text: object) -> str:
@@ -292,7 +292,7 @@ def scatter(
             body.append(_circle(px, py, r, "heat ring", tip, f' style="--v:{p.score:.3f}"'))
     frame = (left + 2, top + 2, width - right - 2, bottom - 2)
     for task in tasks:
-        box, anchor = _beside(dots[task], len(short(task, 26)) * (LETTER + 0.6), taken, frame)
+        box, anchor = beside(dots[task], len(short(task, 26)) * LETTER, taken, frame)
         taken.append(box)
         body.append(_text(box[0] if anchor == "start" else box[2], box[3] - 3, short(task, 26), "label", anchor, task))
     return _wrap(width, bottom + 46, title, body)
@@ -304,7 +304,7 @@ Dot = tuple[float, float, float]
 """Centre and radius [px]."""
 
 
-def _beside(dots: Sequence[Dot], wide: float, taken: Sequence[Box], frame: Box) -> tuple[Box, str]:
+def beside(dots: Sequence[Dot], wide: float, taken: Sequence[Box], frame: Box) -> tuple[Box, str]:
     """A place for a label near its dots that meets nothing: right of them, left, above, below; else right of them."""
     last, first = max(dots), min(dots)
     up, down = min(y - r for _, y, r in dots), max(y + r for _, y, r in dots)
@@ -349,8 +349,8 @@ def trade(rows: Sequence[tuple[int, str, float, float]], cost: str, say: Callabl
             f'<circle cx="{x(value):.1f}" cy="{y(score):.1f}" r="6" class="dot {colour(index)}"><title>{esc(tip)}</title></circle>'
         )
         near = x(value) > (left + width) / 2
-        room = (x(value) - left if near else width - x(value)) - 12
-        said = short(name, max(6, int(room / (LETTER + 0.9))))
+        room = (x(value) - left - 8 if near else width - x(value)) - 12
+        said = short(name, max(6, int(room / LETTER)))
         body.append(
             _text(x(value) + (-11 if near else 11), place, said, f"name {colour(index)}", "end" if near else "start", name)
         )

@@ -16,6 +16,8 @@ from leadline.scoring.summary import Group, Key, Summary, key
 
 DEPTHS = 5
 """Rows of a depth map."""
+TOGETHER = "all of them together"
+"""Title of the depth map of several tasks."""
 PLAIN = "plain"
 """Said of a model without any method, beside others with one."""
 
@@ -151,7 +153,7 @@ def heats(one: Series) -> list[Heat]:
         found[r.task].append(r)
     single = {task: rs for task, rs in found.items() if all(len(r.depths) == 1 for r in rs)}
     single = {task: kept for task, rs in single.items() if (kept := [r for r in rs if r.score is not None])}
-    together = [_heat("together", [r for rs in single.values() for r in rs])] if len(single) > 1 else []
+    together = [_heat(TOGETHER, [r for rs in single.values() for r in rs])] if len(single) > 1 else []
     return together + [_heat(task, rs) for task, rs in single.items()]
 
 
@@ -172,10 +174,10 @@ def places(records: Iterable[Record]) -> list[Place]:
     for r in records:
         if r.score is not None:
             at[r.task, r.length].append(r)
-    found = [
-        Place(task, n, *(statistics.fmean(getattr(r, name) for r in rs) for name in ("diffusion", "scope", "score")), len(rs))
-        for (task, n), rs in sorted(at.items())
-    ]
+    found = []
+    for (task, n), rs in sorted(at.items()):
+        diffusion, scope, score = (statistics.fmean(getattr(r, name) for r in rs) for name in ("diffusion", "scope", "score"))
+        found.append(Place(task, n, diffusion, scope, score, len(rs)))
     return found if any(p.diffusion or p.scope for p in found) else []
 
 

@@ -85,20 +85,23 @@ def money(dollars: float | None) -> str:
     return "–" if dollars is None else f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.4f}"
 
 
-def fall(breakdown: Breakdown) -> str:
-    """A breakdown length in words that follow the name of a model."""
+def verdict(breakdown: Breakdown) -> tuple[str, str, str]:
+    """A breakdown length in words that follow the name of a model: what it does, the number, how sure that is."""
     tokens, low, high = breakdown.tokens, breakdown.low, breakdown.high
     if tokens is None:
-        return f"has no breakdown length: {breakdown.note or 'not enough was measured'}"
+        return f"has no breakdown length: {breakdown.note or 'not enough was measured'}", "", ""
     if breakdown.censored and high is None:
-        return f"reads reliably to at least {length(tokens)} tokens, the longest measured{_least(low, tokens)}"
+        sure = f"; 95 %: at least {about(low)}" if low is not None and low < tokens else ""
+        return "reads reliably to at least", f"{length(tokens)} tokens", f"the longest measured{sure}"
     if breakdown.censored:
-        return f"has broken down by {length(tokens)} tokens, the shortest beyond the base"
-    return f"reads reliably to about {about(tokens)} tokens (95 %: {reach(breakdown)})"
+        return "has broken down by", f"{length(tokens)} tokens", "the shortest measured beyond the base"
+    return "reads reliably to about", f"{about(tokens)} tokens", f"95 %: {reach(breakdown)}"
 
 
-def _least(low: int | None, tokens: int) -> str:
-    return f" (95 %: at least {about(low)})" if low is not None and low < tokens else ""
+def fall(breakdown: Breakdown) -> str:
+    """The verdict as one line."""
+    what, number, sure = verdict(breakdown)
+    return f"{what} {number} ({sure})" if number else what
 
 
 def reach(breakdown: Breakdown) -> str:

@@ -174,10 +174,11 @@ class Run:
             if self.fault is not None:
                 self._write_run("stopped", one_line(self.fault))
                 raise self.fault
+            # Interrupted, Inspect returns what it has, or nothing.
+            if len(logs) < len(parts) or any(log.status == "cancelled" for log in logs):
+                self._write_run("interrupted")
+                raise KeyboardInterrupt
             for log in logs:
-                if log.status == "cancelled":
-                    self._write_run("interrupted")
-                    raise KeyboardInterrupt
                 if log.status == "error":
                     self._write_run("stopped", log.error.message if log.error else "")
                     raise RuntimeError(f"Inspect stopped: {log.error.message if log.error else 'no reason given'} ({log.location})")
@@ -187,6 +188,11 @@ class Run:
     def _evaluate(self, tasks: list[Any], model: Model, places: int) -> list[Any]:
         """Let Inspect run its tasks, in an event loop that ends with them, and close the model's connections."""
         from inspect_ai import eval_async
+        from inspect_ai.util import display_type
+
+        # The first look at it settles it for the process; otherwise `eval_async` would print to standard output.
+        os.environ["INSPECT_DISPLAY"] = "none"
+        display_type()
 
         async def work() -> list[Any]:
             try:

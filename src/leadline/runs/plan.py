@@ -30,7 +30,7 @@ def parse_length(text: str) -> int:
     Raises:
         UserError: it is written otherwise, or is no whole number of tokens above 0.
     """
-    m = re.fullmatch(r"(\d+(?:\.\d+)?)([km]?)", text.strip().lower())
+    m = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([km]?)", text.strip().lower())
     tokens = float(m[1]) * UNITS[m[2]] if m else 0.0
     if not m or tokens < 1 or tokens != int(tokens):
         raise UserError(f"cannot read the length {text!r}: write 512, 4k (4,096 tokens) or 1m")

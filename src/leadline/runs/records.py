@@ -62,17 +62,22 @@ def read(path: Path) -> list[Record]:
     Raises:
         UserError: it is no such file, or one of a later version of leadline.
     """
+    import pyarrow.parquet as pq
+
+    schema = int(_metadata(path).get(b"leadline_schema", b"0"))
+    if not 0 < schema <= SCHEMA:
+        raise UserError(f"{path} has schema {schema or 'none'}, this leadline reads up to {SCHEMA}: upgrade leadline")
+    return [record(row) for row in pq.read_table(path, partitioning=None).to_pylist()]
+
+
+def _metadata(path: Path) -> dict[bytes, bytes]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, partitioning=None)
+        return pq.read_schema(path).metadata or {}
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path} is not a file of records: {str(error).splitlines()[0]}") from error
-    schema = int((table.schema.metadata or {}).get(b"leadline_schema", b"0"))
-    if not 0 < schema <= SCHEMA:
-        raise UserError(f"{path} has schema {schema or 'none'}, this leadline reads up to {SCHEMA}: upgrade leadline")
-    return [record(row) for row in table.to_pylist()]
 
 
 def record(row: dict[str, Any]) -> Record:
@@ -106,11 +111,9 @@ def load(*roots: str | Path) -> list[Record]:
 
 
 def _load(folder: Path) -> list[Record]:
-    import pyarrow.parquet as pq
-
     parquet, lines = folder / FILE, folder / journal.FILE
     if parquet.is_file():
-        known = int((pq.read_schema(parquet).metadata or {}).get(b"leadline_journal_bytes", b"-1"))
+        known = int(_metadata(parquet).get(b"leadline_journal_bytes", b"-1"))
         if not lines.is_file() or lines.stat().st_size == known:
             return read(parquet)
     finished, _, _ = journal.read(lines)

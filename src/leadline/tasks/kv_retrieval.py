@@ -77,7 +77,8 @@ class KvRetrieval(Task):
     def extract(self, text: str, item: Item) -> str | None:
         if self.haystack == "records":
             return extract.first_integer(text)
-        return extract.label(item.meta.get("keys", item.answers), which=-1)(text.strip().partition("\n")[0])
+        line = text.strip().partition("\n")[0]
+        return extract.label(item.meta.get("keys", item.answers), which=-1)(line) or extract.first_line(text)
 
     def grade(self, found: str, answers: Sequence[str], item: Item) -> float:
         return float(found.lower() == answers[0].lower())

@@ -398,7 +398,7 @@ def copy(reader: Reader, rng: random.Random, length: int) -> list[Span]:
     words = [rng.choice(lexicon.NOUNS + lexicon.ADJECTIVES) for _ in range(rng.randint(8, length // 2))]
     spans: list[Span] = [("Words: " + " ".join(words), TEXT)]
     used = len(words) + 2
-    while used < length:
+    while used + 20 < length:
         start = rng.randrange(len(words) - 4)
         part = words[start : start + rng.randint(4, 16)]
         spans += [("\nAgain: " + " ".join(part[:2]), TEXT), ("".join(f" {w}" for w in part[2:]), COPY)]

@@ -1,0 +1,117 @@
+"""RoPE of any transformers model: reading what it has, replacing it for a while, turning vectors by hand.
+
+Knows nothing of caches and masks.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from leadline.models.seams.parts import Rope, RopeFacts
+from leadline.nouns import UserError
+
+Apply = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def layer_kind(rotary: nn.Module, config: Any, index: int) -> str | None:
+    """The layer type by which a model's rotary module tells its frequencies apart; None where it has one set."""
+    return config.layer_types[index] if isinstance(getattr(rotary, "rope_type", None), dict) else None
+
+
+def turns(attention: nn.Module) -> bool:
+    """Whether an attention layer rotates at all (some layers of SmolLM3 and Cohere2 do not)."""
+    if type(attention).__name__.startswith("Cohere2"):
+        return getattr(attention, "sliding_window", None) is not None
+    return bool(getattr(attention, "use_rope", True))
+
+
+def applier(attention: nn.Module) -> Apply | None:
+    """The model's own `apply_rotary_pos_emb`."""
+    return getattr(sys.modules[type(attention).__module__], "apply_rotary_pos_emb", None)
+
+
+def facts(rotary: nn.Module, config: Any, kind: str | None, trained: int) -> RopeFacts:
+    """What a rotary module has, for one layer type."""
+    stated = config.rope_parameters[kind] if kind else config.rope_parameters
+    own = getattr(rotary, f"{kind}_inv_freq" if kind else "inv_freq")
+    return RopeFacts(
+        base=float(stated["rope_theta"]),
+        dim=2 * own.shape[-1],
+        trained=trained,
+        own=own.detach().clone().float(),
+        scale=float(getattr(rotary, f"{kind}_attention_scaling" if kind else "attention_scaling", 1.0)),
+        kind=stated.get("rope_type", "default"),
+    )
+
+
+def from_base(rope: RopeFacts, base: Tensor | float) -> Tensor:
+    """Inverse frequencies of a base, (dim / 2,) or (rows, dim / 2) for a base of (rows, 1)."""
+    exponents = torch.arange(0, rope.dim, 2, dtype=torch.float, device=rope.own.device) / rope.dim
+    return 1.0 / (base**exponents)
+
+
+def unscaled(rope: RopeFacts, name: str) -> None:
+    """Refuse a model whose frequencies were already scaled, for methods that start from its base.
+
+    Raises:
+        UserError: its RoPE type is not `default`.
+    """
+    if rope.kind != "default":
+        raise UserError(
+            f"{name} starts from the model's RoPE base, but its RoPE is already scaled by {rope.kind!r}: "
+            "use linear(factor=...), which scales what is there, or load the model with rope_type 'default'"
+        )
+
+
+class Scaled:
+    """A rotary module with a method's frequencies; the model's own is left as it was."""
+
+    def __init__(self, rotary: nn.Module, rope: Rope, facts_by_kind: dict[str | None, RopeFacts]) -> None:
+        """Args: rotary: the model's own; facts_by_kind: for the layer types that are to be changed, None for all."""
+        self.rope, self.facts = rope, facts_by_kind
+        self.module: Any = copy.deepcopy(rotary)
+        # Else its forward would put frequencies of its own back.
+        self.module.rope_type = (
+            self.module.rope_type | {kind: "default" for kind in facts_by_kind if kind}
+            if isinstance(self.module.rope_type, dict)
+            else "default"
+        )
+        if not rope.dynamic:
+            self.set(None)
+
+    def set(self, length: Tensor | None) -> None:
+        """Compute the frequencies; `length` is each row's (rows,) where they depend on it."""
+        for kind, own in self.facts.items():
+            rows = None if length is None else length.to(own.own.device, torch.float)[:, None]
+            freq, scale = self.rope.inv_freq(own, rows)
+            # With one more dimension each row has its own: (rows, keys, 1) * (rows, 1, dim / 2).
+            self.module.register_buffer(
+                f"{kind}_inv_freq" if kind else "inv_freq", freq[:, None] if freq.ndim == 2 else freq, persistent=False
+            )
+            setattr(self.module, f"{kind}_attention_scaling" if kind else "attention_scaling", scale)
+
+
+class Turner:
+    """Rotates vectors to positions with a model's own RoPE."""
+
+    def __init__(self, rotary: nn.Module, kind: str | None, apply: Apply) -> None:
+        self.rotary, self.kind, self.apply = rotary, kind, apply
+
+    def __call__(self, x: Tensor, pos: Tensor) -> Tensor:
+        """Turn (batch, heads, tokens, head_dim) to positions (batch, tokens) or (batch, heads, tokens)."""
+        if pos.ndim == 3 and pos.shape[1] == 1:
+            pos = pos[:, 0]
+        batch, heads, tokens, dim = x.shape
+        # Entries that are none sit at -1; any number will do for them.
+        flat = pos.clamp(min=0).reshape(batch, -1)
+        cos, sin = self.rotary(x, flat) if self.kind is None else self.rotary(x, flat, self.kind)
+        if pos.ndim == 3:
+            x, cos, sin = (t.reshape(batch * heads, *t.shape[2:-2], tokens, t.shape[-1]) for t in (x[:, :, None], cos, sin))
+        # No keys to turn along: an empty tensor of zero heads costs nothing.
+        return self.apply(x, x[:, :0], cos, sin)[0].view(batch, heads, tokens, dim)
