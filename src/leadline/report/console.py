@@ -11,8 +11,12 @@ from leadline.scoring.summary import Summary
 
 WIDTH = 100
 """Columns of a terminal that nothing goes beyond."""
-NAME = 26
+NAME = 23
 """Widest name of a task or group; longer ones are cut."""
+
+LAST = 11
+"""Width of the column of breakdown lengths."""
+HEAD = "score, 95 % interval"
 
 
 def table(summary: Summary, records: Sequence[Record] = ()) -> str:
@@ -50,7 +54,8 @@ def _headline(one: view.Series) -> list[str]:
 def _longscore(longscore: LongScore) -> str:
     if longscore.value is None:
         return f"none: {longscore.note}"
-    said = f"{words.change(longscore.value)} of the base score at long lengths (95 %: {words.changes(longscore.low, longscore.high)})"
+    between = words.changes(longscore.low, longscore.high)
+    said = f"{words.change(longscore.value)} of the base score at long lengths (95 %: {between})"
     if longscore.base is not None:
         said += f"; base {words.score(longscore.base)}"
     if longscore.ratios_first is not None and longscore.ratios_first.value is not None:
@@ -62,30 +67,27 @@ def _scores(one: view.Series) -> list[str]:
     """Rows of tasks, columns of lengths; further lengths go into a further block."""
     cells = {(c.task, c.length): c for c in one.group.cells}
     rows = [*one.curves, *(["mean"] if len(one.curves) > 1 else [])]
-    name = min(NAME, max(len(r) for r in [*rows, "score, 95 % interval"]))
-    width = 10
-    fit = (WIDTH - name - width) // width
+    name = min(NAME, max(len(r) for r in [*rows, HEAD]))
+    width = 11
+    fit = (WIDTH - name - LAST) // width
     falls = {**one.group.breakdown_tasks, "mean": one.group.breakdown}
     mean = {p.length: p for p in one.curve if p.complete}
     lines: list[str] = []
     for start in range(0, len(one.lengths), fit):
         some = one.lengths[start : start + fit]
         lines.append(
-            f"{'score, 95 % interval':{name}}"
+            f"{HEAD:{name}}"
             + "".join(f"{words.length(n) + ('*' if n in one.base else ''):>{width}}" for n in some)
-            + f"{'' if start else 'breaks at':>{width}}"
+            + f"{'' if start else 'breaks at':>{LAST}}"
         )
         for task in rows:
             line = f"{_cut(task, name):{name}}"
             for n in some:
                 cell = mean.get(n) if task == "mean" else cells.get((task, n))
                 known = cell is not None and cell.score is not None
-                line += (
-                    f"{words.score(cell.score) + ' ' + format(words.span(cell.low, cell.high), '>5'):>{width}}"
-                    if known
-                    else f"{'-':>{width}}"
-                )
-            lines.append(f"{line}{'' if start else words.bound(falls[task]):>{width}}".rstrip())
+                said = f"{words.score(cell.score)} {words.span(cell.low, cell.high):>6}" if cell and known else "-"
+                line += f"{said:>{width}}"
+            lines.append(f"{line}{'' if start else words.bound(falls[task]):>{LAST}}".rstrip())
         lines.append("")
     return [*lines[:-1], *(["* base"] if one.base else [])]
 
@@ -135,7 +137,8 @@ def _comparisons(summary: Summary, many: list[view.Series]) -> list[str]:
     for c in rows:
         task = "" if c.task == "all" else f"  {_cut(c.task, NAME)}"
         lines.append(
-            f"{_cut(labels[c.a], name):{name}}  {100 * c.difference:+6.1f}  ({100 * c.low:+.1f} to {100 * c.high:+.1f})  p {c.p:.3f}{task}"
+            f"{_cut(labels[c.a], name):{name}}  {100 * c.difference:+6.1f}  "
+            f"({100 * c.low:+.1f} to {100 * c.high:+.1f})  p {c.p:.3f}{task}"
         )
     return lines
 

@@ -177,7 +177,7 @@ def _approximate(many: Sequence[view.Series]) -> list[str]:
         if ratios and not 0.9 <= (ratio := statistics.median(ratios)) <= 1.005:
             many_or_few = "more" if ratio > 1 else "fewer"
             notes.append(
-                f"{model}: the provider counted {100 * abs(ratio - 1):.0f} % {many_or_few} tokens than the tokenizer that was given, "
+                f"{model}: the provider counted {100 * abs(ratio - 1):.0f} % {many_or_few} tokens than the tokenizer given, "
                 "so its lengths are approximate."
             )
     return notes

@@ -245,10 +245,9 @@ def difficulty(one: view.Series) -> Figure | None:
             axes.plot([p.scope for p in own], [p.diffusion for p in own], color=RULE, lw=1.5, zorder=2)
         _labels(axes, places, sizes)
         for (diffuse, wide), (score, n) in view.quadrants(one.records).items():
-            axes.text(
-                0.985 if wide else 0.015, 0.975 if diffuse else 0.025, f"mean {words.score(score)}, n = {n:,}", color=SOFT, fontsize=8,
-                ha="right" if wide else "left", va="top" if diffuse else "bottom",
-            )  # fmt: skip
+            said, at = f"mean {words.score(score)}, n = {n:,}", (0.985 if wide else 0.015, 0.975 if diffuse else 0.025)
+            sides = {"ha": "right" if wide else "left", "va": "top" if diffuse else "bottom"}
+            axes.text(*at, said, color=SOFT, fontsize=8, **sides)
         bar = figure.colorbar(dots, ax=axes, fraction=0.03, pad=0.03)
         bar.set_label("score; larger dots are longer prompts")
         bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]

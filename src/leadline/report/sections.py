@@ -174,8 +174,8 @@ def depth(many: Sequence[view.Series]) -> Section:
     figures = "".join(f"<figure><figcaption>{esc(name)}</figcaption>{svg.heat(m)}</figure>" for name, m in named)
     tasks = ", ".join(m.title for m in found[0][1] if m.title != view.TOGETHER)
     why = (
-        f"Tasks whose prompts hold one evidence ({tasks}): how deep it lay, 0 % at the start of the context, and how it scored. "
-        "The fuller the colour, the better."
+        f"Tasks whose prompts hold one evidence ({tasks}): how deep it lay, 0 % at the start of the context, and how it "
+        "scored. The fuller the colour, the better."
     )
     return why, f'<div class="grid">{figures}</div>'
 
@@ -190,8 +190,8 @@ def difficulty(many: Sequence[view.Series]) -> Section:
             chart = svg.scatter(found, view.quadrants(one.records), f"Score by diffusion and scope, {one.label}", width)
             figures.append(f"<figure>{f'<figcaption>{esc(one.label)}</figcaption>' if len(many) > 1 else ''}{chart}</figure>")
     why = (
-        "Where each task lies: how hard its evidence is to find, and how much of it there is. One dot a length, larger for longer; "
-        "the fuller the colour, the better the score. In the corners the mean of each quarter."
+        "Where each task lies: how hard its evidence is to find, and how much of it there is. One dot a length, larger for "
+        "longer; the fuller the colour, the better the score. In the corners the mean of each quarter."
     )
     return why, f'<div class="{"grid wide" if len(figures) > 1 else ""}">{"".join(figures)}</div>' if figures else ""
 
@@ -204,7 +204,7 @@ def trade(many: Sequence[view.Series]) -> Section:
         f"{svg.trade([(index[id(s)], s.label, spent, score) for s, spent, score in rows], *COSTS[name])}</figure>"
         for name, rows in view.trades(many).items()
     )
-    why = "Mean score beyond the base lengths against what it costs at the longest length that all have. Up and to the left is better."
+    why = "Mean score beyond the base against what it costs at the longest length that all have. Up and to the left is better."
     return why, f'<div class="grid">{figures}</div>' if figures else ""
 
 
@@ -251,8 +251,8 @@ def prior(records: Sequence[Record]) -> Section:
     rest = view.series(summarise(left)) if left else []
     rows = [[cell(o.label), cell(words.score(o.group.score)), _long(o.group.longscore), _fall(o.group.breakdown)] for o in rest]
     why = (
-        f"Asked without their context, the same questions score {words.score(rate)} of 100. Below, only the items that none of the "
-        f"compared models knew: {len(left):,} of {len(records):,} samples."
+        f"Asked without their context, the same questions score {words.score(rate)} of 100. Below, only the items that none of "
+        f"the compared models knew: {len(left):,} of {len(records):,} samples."
     )
     return why, table(["", "score", "LongScore", "breakdown [tokens]"], rows, "Without what was known")
 
@@ -292,7 +292,7 @@ def identity(records: Sequence[Record], info: Mapping[str, Any]) -> Section:
     content = table(head, rows, "Cells", wordy=[1, 2, 3, 4])
     if len(cells) > MOST_CELLS:
         content += f"<p>The first {MOST_CELLS:,} of {len(cells):,} cells.</p>"
-    why = "A cell's key is the hash of all that could change its answers: weights, method, task, length, tokenizer, sampling, seed."
+    why = "A cell's key is the hash of all that could change its answers: weights, method, task, length, tokenizer, sampling."
     # The cells of run.json are those of the table, and its notes stand at the top of the page.
     return why, _list(_without(info, {"notes", "cells"})) + _details(f"{len(cells):,} cells and their keys", content)
 

@@ -140,10 +140,8 @@ def curves(
         for p in points:
             tip = f"{name}, {words.length(p.length)}: {words.score(p.score)} (95 %: {words.span(p.low, p.high)}), n = {p.n}"
             tip += "" if p.complete else "; not all tasks measured here"
-            body.append(
-                f'<circle cx="{x(p.length):.1f}" cy="{y(p.score):.1f}" r="{2.4 if small else 3.4}" '
-                f'class="dot {kind}{"" if p.complete else " open"}"><title>{esc(tip)}</title></circle>'
-            )
+            kind_of_dot = f"dot {kind}{'' if p.complete else ' open'}"
+            body.append(_circle(x(p.length), y(p.score), 2.4 if small else 3.4, kind_of_dot, tip))
     ends = [points[-1] for _, _, points in lines if points] if len(lines) > 1 and not small else []
     places = spread([y(p.score) + 4 for p in ends], 15, top + 6, bottom)
     for (index, name, _), end, place in zip([line for line in lines if line[2]], ends, places, strict=False):
@@ -345,9 +343,7 @@ def trade(rows: Sequence[tuple[int, str, float, float]], cost: str, say: Callabl
     places = spread([y(s) + 4 for _, _, _, s in rows], 15, top + 6, bottom - 4)
     for (index, name, value, score), place in zip(rows, places, strict=True):
         tip = f"{name}: score {words.score(score)}, {cost} {say(value)}"
-        body.append(
-            f'<circle cx="{x(value):.1f}" cy="{y(score):.1f}" r="6" class="dot {colour(index)}"><title>{esc(tip)}</title></circle>'
-        )
+        body.append(_circle(x(value), y(score), 6, f"dot {colour(index)}", tip))
         near = x(value) > (left + width) / 2
         room = (x(value) - left - 8 if near else width - x(value)) - 12
         said = short(name, max(6, int(room / LETTER)))

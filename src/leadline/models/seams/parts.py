@@ -17,7 +17,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from leadline.models.seams.hold import Reader
-    from leadline.models.seams.lens import Step
+    from leadline.models.seams.layer import Layer, Step
     from leadline.models.seams.store import Store
 
 Pairs = Callable[[Tensor, Tensor], Tensor]
@@ -78,13 +78,13 @@ class Positions(ABC):
     """Other positions than those in the text. Keys are then cached unrotated."""
 
     @abstractmethod
-    def views(self, step: Step, q_pos: Tensor, k_pos: Tensor) -> list[View]:
+    def views(self, layer: Layer, q_pos: Tensor, k_pos: Tensor) -> list[View]:
         """Views that share one softmax; a pair in none of them is not read, no pair may be in two.
 
         A model's sliding window is held in the positions of the view.
 
         Args:
-            step: the layer's forward.
+            layer: which one, and what the model is.
             q_pos: positions of the queries in the text (batch, queries).
             k_pos: of the keys (batch, 1 or kv_heads, keys), -1 where there is none.
         """
@@ -94,7 +94,7 @@ class Temper(ABC):
     """Sharper or flatter attention by position."""
 
     @abstractmethod
-    def temper(self, step: Step, q_pos: Tensor) -> Tensor:
+    def temper(self, layer: Layer, q_pos: Tensor) -> Tensor:
         """Factors (batch, queries) of the logits of each query, from its position in the text."""
 
 
@@ -103,6 +103,8 @@ class Attention(ABC):
 
     phases: ClassVar[frozenset[Literal["prefill", "decode"]]] = frozenset({"prefill"})
     """When it acts; the other phase is dense."""
+    raw: ClassVar[bool] = False
+    """Whether it wants queries and keys unrotated; `step.layer.turn` rotates them."""
 
     @abstractmethod
     def attend(self, step: Step, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -110,8 +112,8 @@ class Attention(ABC):
 
         Args:
             step: gives positions, the causal rule, and `read` for masked attention in blocks.
-            q: rotated queries (batch, heads, queries, head_dim).
-            k: rotated keys (batch, kv_heads, keys, head_dim), the new ones last.
+            q: queries (batch, heads, queries, head_dim), rotated unless `raw`.
+            k: keys (batch, kv_heads, keys, head_dim), the new ones last.
             v: values, as keys.
 
         Returns:
@@ -217,7 +219,8 @@ class Plan:
     @property
     def raw(self) -> bool:
         """Whether keys are cached unrotated."""
-        return self.positions is not None or (self.rope is not None and self.rope.dynamic)
+        dynamic = self.rope is not None and self.rope.dynamic
+        return self.positions is not None or dynamic or any(part.raw for part in self.attention)
 
     @property
     def cached(self) -> bool:

@@ -112,6 +112,7 @@ class Turner:
         flat = pos.clamp(min=0).reshape(batch, -1)
         cos, sin = self.rotary(x, flat) if self.kind is None else self.rotary(x, flat, self.kind)
         if pos.ndim == 3:
-            x, cos, sin = (t.reshape(batch * heads, *t.shape[2:-2], tokens, t.shape[-1]) for t in (x[:, :, None], cos, sin))
+            x = x.reshape(batch * heads, 1, tokens, dim)
+            cos, sin = cos.reshape(batch * heads, tokens, -1), sin.reshape(batch * heads, tokens, -1)
         # No keys to turn along: an empty tensor of zero heads costs nothing.
         return self.apply(x, x[:, :0], cos, sin)[0].view(batch, heads, tokens, dim)

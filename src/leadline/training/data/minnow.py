@@ -259,7 +259,7 @@ def qa(reader: Reader, rng: random.Random, length: int) -> list[Span]:
     """Questions about documents of an invented world."""
     kind = phrasings.QA
     world = World(FIRST_WORLD + rng.randrange(10**6))
-    n = max(1, min(4, length // 120))
+    n = max(1, min(3, length // 170))
     documents = [world.document(rng.randrange(10**5)) for _ in range(n)]
     facts = [rng.choice(d.facts) for d in documents]
     if length < 200:

@@ -102,9 +102,10 @@ def new_model(profile: Profile, pieces: int, seed: int) -> LlamaForCausalLM:
     return model
 
 
-LENGTHS = (1, 1.5, 2, 4, 8)
-"""Multiples of the trained length at which the card says what the model reads."""
 EXAMINED = ("needle", "records", "link", "needles", "qa", "retrieve", "hops", "variable", "stars", "count", "summary")
+"""Kinds that the card tells of at the trained length."""
+BEYOND = ("needle", "records", "link")
+"""Kinds that it tells of at 2, 4 and 8 times that length too."""
 UNSEEN = ("needle", "records", "link", "qa", "retrieve", "variable", "count")
 """Kinds that have wordings kept out of the training."""
 
@@ -173,11 +174,11 @@ class Minnow:
 
     def examine(self, model: LlamaForCausalLM, encode: vocabulary.Encoder, window: int) -> list[dict]:
         """What the model reads by kind, length and wording; fewer prompts where they are long."""
-        rows = []
-        for share in LENGTHS:
-            n = max(10, round(self.examined / max(1.0, share / 2)))
-            rows += examine(model, encode, EXAMINED, [int(window * share)], n)
-        return rows + examine(model, encode, UNSEEN, [window], self.examined, "unseen")
+        rows = examine(model, encode, EXAMINED, [window], self.examined)
+        rows += examine(model, encode, UNSEEN, [window], self.examined, "unseen")
+        for factor in (2, 4, 8):
+            rows += examine(model, encode, BEYOND, [window * factor], max(10, self.examined * 2 // factor))
+        return rows
 
 
 def _commit() -> str | None:

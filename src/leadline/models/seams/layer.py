@@ -1,0 +1,253 @@
+"""One attention layer as methods see it: positions, masks and weights of any queries over any keys.
+
+`Layer` is what stays the same between forwards, `Look` is some queries looking at some keys, `Step` is a layer's
+part of one forward. Plain PyTorch, in blocks of queries, so that no matrix of all pairs is ever whole in memory.
+Knows nothing of hooks and of how keys are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+from leadline.models.seams.parts import Pairs, Plan, View
+from leadline.models.seams.rotary import Turner
+
+if TYPE_CHECKING:
+    from leadline.models.seams.store import Store
+
+BLOCK = 2**24
+"""Most pairs (batch * heads * queries * keys) whose logits are in memory at once."""
+
+
+@dataclass
+class Layer:
+    """What the host knows of one attention layer."""
+
+    plan: Plan
+    module: Any
+    """The model's own attention module."""
+    index: int
+    """Place among all layers of the model."""
+    rank: int
+    """Place among the governed layers, counted from the lowest."""
+    governed: int
+    """How many layers the stack governs: all with attention, but in models that mix them none that slides."""
+    rules: bool
+    """Whether this is one of them."""
+    window: int | None
+    """Sliding window that the model reads through [tokens]; None for all."""
+    trained: int
+    """Length that the model was trained to [tokens]."""
+    turn: Turner | None
+    """Rotates to positions; None in layers that never rotate."""
+    scaling: float = 1.0
+    softcap: float | None = None
+    sinks: Tensor | None = None
+    """Learnt sinks (heads,) of GPT-OSS: one more logit in each softmax."""
+
+    @property
+    def raw(self) -> bool:
+        """Whether queries and keys come unrotated."""
+        return self.plan.raw and self.turn is not None
+
+
+class Look:
+    """Queries that look at keys, in the positions and under the mask that a layer has.
+
+    The queries are the newest tokens: query r of R sees keys up to column N - R + r of N, among them those within
+    the model's window and the method's views.
+    """
+
+    def __init__(self, layer: Layer, q: Tensor, q_pos: Tensor, valid: Tensor | None, k: Tensor, k_pos: Tensor) -> None:
+        """Shapes.
+
+        Args:
+            layer: the layer.
+            q: (batch, heads, queries, head_dim), as they came from the model (unrotated if `layer.raw`).
+            q_pos: (batch, queries), positions in the text.
+            valid: (batch, queries), False for padding; None where there is none.
+            k: (batch, kv_heads, keys, head_dim), as cached.
+            k_pos: (batch, 1 or kv_heads, keys), -1 where there is none.
+        """
+        self.layer, self.q_pos, self.valid, self.k_pos = layer, q_pos, valid, k_pos
+        self.batch, self.heads, self.queries, self.dim = q.shape
+        self.kv_heads, self.keys = k.shape[1], k.shape[2]
+        plan = layer.plan
+        for part in plan.tempers if layer.rules else ():
+            q = q * part.temper(layer, q_pos)[:, None, :, None].to(q.dtype)
+        mapped = plan.positions is not None and layer.rules
+        self.views = plan.positions.views(layer, q_pos, k_pos) if plan.positions and mapped else [View(q_pos, k_pos)]
+        self.mapped = mapped
+        turn = layer.turn if layer.raw else None
+        self.placed = [(turn(q, view.q), turn(k, view.k)) if turn else (q, k) for view in self.views]
+
+    @property
+    def simple(self) -> bool:
+        """Whether one view with plain logits is all there is."""
+        return len(self.views) == 1 and self.layer.softcap is None and self.layer.sinks is None
+
+    def blocks(self, per_head: int) -> Iterator[tuple[int, int]]:
+        """Ranges of queries, small enough for BLOCK with `per_head` maps for each of the batch."""
+        size = max(1, BLOCK // max(1, self.batch * per_head * self.keys))
+        for at in range(0, self.queries, size):
+            yield at, min(at + size, self.queries)
+
+    def masks(self, a: int, b: int, where: Pairs | None = None) -> list[Tensor]:
+        """For each view, which keys up to the last that is seen queries a to b read.
+
+        Returns:
+            bool (batch or 1, 1 or kv_heads or heads, b - a, keys - queries + b) each.
+        """
+        seen = self.keys - self.queries + b
+        i, j = self.q_pos[:, None, a:b, None], self.k_pos[:, :, None, :seen]
+        row = torch.arange(a, b, device=i.device) + (self.keys - self.queries)
+        base = (torch.arange(seen, device=i.device)[None] <= row[:, None]) & (j >= 0)
+        if where is not None:
+            base = base & where(i, j)
+        masks = []
+        for view in self.views:
+            mask = base if view.where is None else base & view.where(i, j)
+            if self.layer.window is not None:
+                mask = mask & (view.q[:, None, a:b, None] - view.k[:, :, None, :seen] < self.layer.window)
+            masks.append(mask)
+        if self.valid is not None:
+            # What padding reads is of no account, but it must be numbers.
+            masks[0] = masks[0] | ~self.valid[:, None, a:b, None]
+        return masks
+
+    def logits(self, a: int, b: int, masks: list[Tensor], columns: Tensor | None = None) -> Tensor:
+        """Logits (batch, kv_heads, groups, b - a, keys seen or columns), float32, -inf where nothing is read."""
+        seen = masks[0].shape[-1]
+        total: Tensor | None = None
+        for (q, k), mask in zip(self.placed, masks, strict=True):
+            keys = k[:, :, :seen] if columns is None else k[:, :, columns]
+            mask = mask if columns is None else mask[..., columns]
+            grouped = q[:, :, a:b].unflatten(1, (self.kv_heads, -1))
+            new = (grouped @ keys[:, :, None].transpose(-1, -2)).float() * self.layer.scaling
+            if self.layer.softcap is not None:
+                new = torch.tanh(new / self.layer.softcap) * self.layer.softcap
+            mask = mask.unflatten(1, (self.kv_heads, -1)) if mask.shape[1] == self.heads else mask[:, :, None]
+            total = torch.where(mask, new, -torch.inf if total is None else total)
+        assert total is not None
+        return total
+
+    def weights(self, a: int, b: int, masks: list[Tensor] | None = None) -> Tensor:
+        """Attention weights (batch, heads, b - a, keys) of queries a to b, float32; rows that see nothing are 0."""
+        logits = self.logits(a, b, masks or self.masks(a, b)).flatten(1, 2)
+        if self.layer.sinks is not None:
+            sink = self.layer.sinks.float()[None, :, None, None].expand(*logits.shape[:3], 1)
+            logits = torch.cat([logits, sink], -1)
+        weights = torch.softmax(logits, -1).nan_to_num(0.0)[..., : self.keys - self.queries + b]
+        return torch.nn.functional.pad(weights, (0, self.keys - weights.shape[-1]))
+
+    def read(self, v: Tensor, where: Pairs | None = None) -> tuple[Tensor, Tensor | None]:
+        """Attention in blocks of queries, over the columns that any of a block's queries reads.
+
+        Args:
+            v: values (batch, kv_heads, keys, head_dim).
+            where: pairs that are read, beside the causal rule; None for all.
+
+        Returns:
+            (batch, heads, queries, head_dim), and the log-sum-exp of the logits (batch, heads, queries) in float32,
+            which two attentions are merged by; None where a fused kernel was used, which tells none.
+        """
+        out = v.new_empty(self.batch, self.heads, self.queries, v.shape[-1])
+        lse = None if self.simple else v.new_empty(self.batch, self.heads, self.queries, dtype=torch.float)
+        narrow = where is not None or self.mapped or self.layer.window is not None
+        for a, b in self.blocks(1 if self.simple else self.heads):
+            masks = self.masks(a, b, where)
+            seen = masks[0].shape[-1]
+            columns = None
+            if narrow:
+                any_read = torch.stack([m.flatten(0, -2).any(0) for m in masks]).any(0)
+                kept = any_read.nonzero()[:, 0]
+                columns = kept if len(kept) < 0.75 * seen else None
+            values = v[:, :, :seen] if columns is None else v[:, :, columns]
+            if lse is None:
+                out[:, :, a:b] = self._fused(a, b, masks[0], columns, values)
+                continue
+            logits = self.logits(a, b, masks, columns)
+            if self.layer.sinks is not None:
+                sinks = self.layer.sinks.float().view(1, self.kv_heads, -1, 1, 1).expand(*logits.shape[:-1], 1)
+                lse[:, :, a:b] = torch.cat([logits, sinks], -1).logsumexp(-1).flatten(1, 2)
+            else:
+                lse[:, :, a:b] = logits.logsumexp(-1).flatten(1, 2)
+            norm = lse[:, :, a:b].unflatten(1, (self.kv_heads, -1))[..., None]
+            weights = torch.exp(logits - norm).nan_to_num(0.0).to(v.dtype)
+            out[:, :, a:b] = (weights @ values[:, :, None]).flatten(1, 2)
+        return out, lse
+
+    def _fused(self, a: int, b: int, mask: Tensor, columns: Tensor | None, values: Tensor) -> Tensor:
+        q, k = self.placed[0]
+        keys = k[:, :, : mask.shape[-1]] if columns is None else k[:, :, columns]
+        mask = mask if columns is None else mask[..., columns]
+        # Queries of one kv-head lie in one matrix, so that keys need not be repeated.
+        grouped = q[:, :, a:b].unflatten(1, (self.kv_heads, -1))
+        groups = grouped.shape[2]
+        mask = mask.unflatten(1, (self.kv_heads, -1)) if mask.shape[1] == self.heads else mask[:, :, None]
+        mask = mask.expand(-1, -1, groups, -1, -1).flatten(2, 3)
+        out = scaled_dot_product_attention(grouped.flatten(2, 3), keys, values, attn_mask=mask, scale=self.layer.scaling)
+        return out.unflatten(2, (groups, b - a)).flatten(1, 2)
+
+
+@dataclass
+class Step:
+    """A layer's part of one forward."""
+
+    layer: Layer
+    q_pos: Tensor
+    """(batch, queries)."""
+    valid: Tensor | None
+    """(batch, queries), False for padding; None where there is none among the new tokens."""
+    prefill: bool
+    """Whether these tokens are a part of a prompt."""
+    complete: bool
+    """Whether the prompt is known to have ended with them; always so when not `prefill`."""
+    store: Store | None = None
+    """None where nothing is kept."""
+    q: Tensor = field(init=False)
+    """Queries as they came from the model (batch, heads, queries, head_dim); unrotated if `layer.raw`."""
+    look: Look = field(init=False)
+    """These queries over all that is kept."""
+    padded: bool = False
+    """Whether there is padding among the keys."""
+
+    def run(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attention (batch, heads, queries, head_dim) over keys and values as the store gave them."""
+        k_pos = self.store.pos if self.store is not None else self._new_pos()
+        self.padded = self.valid is not None or (self.store is not None and self.store.padded)
+        self.q, self.look = q, Look(self.layer, q, self.q_pos, self.valid, k, k_pos)
+        kernel = self.layer.plan.kernel(self.prefill) if self.layer.rules else None
+        if kernel is not None:
+            return kernel.attend(self, q, k, v) if kernel.raw else kernel.attend(self, *self.look.placed[0], v)
+        return self.dense(v)
+
+    def dense(self, v: Tensor) -> Tensor:
+        """Attention to all that may be seen."""
+        look, layer = self.look, self.layer
+        new_alone = look.queries == look.keys or look.queries == 1
+        whole = layer.window is None or look.keys <= layer.window
+        if look.simple and not look.mapped and not self.padded and new_alone and whole:
+            q, k = look.placed[0]
+            # transformers' own call, so that what changes nothing gives the very same numbers.
+            return sdpa_attention_forward(layer.module, q, k, v, None, scaling=layer.scaling)[0].transpose(1, 2)
+        return look.read(v)[0]
+
+    def read(self, v: Tensor, where: Pairs) -> Tensor:
+        """Attention to the pairs of a rule."""
+        return self.look.read(v, where)[0]
+
+    def weights(self, a: int, b: int) -> Tensor:
+        """Attention weights (batch, heads, b - a, keys) of queries a to b, float32."""
+        return self.look.weights(a, b)
+
+    def _new_pos(self) -> Tensor:
+        pos = self.q_pos if self.valid is None else torch.where(self.valid, self.q_pos, -1)
+        return pos[:, None]
