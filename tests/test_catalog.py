@@ -9,7 +9,9 @@ from leadline.catalog import Spec, parse, parse_list
 from leadline.nouns import UserError
 
 
-@pytest.mark.parametrize("text", ["a", "a(x=1)", "a(x=0.5, y=word)", "a(path=/some/where.txt)", "a(s='two words', t=None)", "a-b(c=[1, 2])"])
+@pytest.mark.parametrize(
+    "text", ["a", "a(x=1)", "a(x=0.5, y=word)", "a(path=/some/where.txt)", "a(s='two words', t=None)", "a-b(c=[1, 2])"]
+)
 def test_spelling_reads_back(text):
     assert str(parse(str(parse(text)))) == str(parse(text))
 

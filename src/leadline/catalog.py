@@ -198,14 +198,18 @@ def load(name: str, room: str) -> type:
     entry = find(name, room)
     module = _module(entry)
     classes = {
-        k: v for k, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__ and not k.startswith("_")
+        k: v
+        for k, v in vars(module).items()
+        if isinstance(v, type) and v.__module__ == module.__name__ and not k.startswith("_")
     }
     camel = entry.path.stem.replace("_", "").lower()
     for key, value in classes.items():
         if key.lower() == camel:
             return value
     if len(classes) != 1:
-        raise UserError(f"{entry.path.name} must hold one public class named {camel!r}; it holds: {', '.join(classes) or 'none'}")
+        raise UserError(
+            f"{entry.path.name} must hold one public class named {camel!r}; it holds: {', '.join(classes) or 'none'}"
+        )
     return next(iter(classes.values()))
 
 

@@ -80,11 +80,18 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command("list")
 def list_(
-    room: Annotated[str | None, typer.Option(help=f"Only one room: {', '.join(catalog.ROOMS)}.")] = None,
+    room: Annotated[str | None, typer.Option(help=f"Only one room: {', '.join(catalog.ROOMS)}, scoring.")] = None,
     as_json: Json = False,
 ) -> None:
-    """What there is: tasks, methods, pipelines and recipes."""
-    rows = [_row(e) for r in ([room] if room else catalog.ROOMS) for e in catalog.entries(r).values()]
+    """What there is: tasks, methods, pipelines, recipes and metrics."""
+    rows = [_row(e) for r in ([room] if room else catalog.ROOMS) if r != "scoring" for e in catalog.entries(r).values()]
+    if room in (None, "scoring"):
+        from leadline.scoring.metrics import metrics
+
+        title = "LongScore: what length costs once base ability is taken out; leadline score longscore --table FILE"
+        rows.append(_listed("longscore", "scoring", title, "arXiv:2505.19293"))
+        # Metrics are many; they are named where they are asked for.
+        rows += [_listed(name, "scoring", help_, None) for name, help_ in metrics().items()] if room else []
     if as_json:
         return _print(rows)
     width = max((len(r["id"]) for r in rows), default=0)
@@ -97,11 +104,15 @@ def _row(entry: catalog.Entry) -> dict[str, Any]:
 
     doc = ast.get_docstring(ast.parse(entry.path.read_text(encoding="utf-8"))) or ""
     paper = re.search(r"arXiv:(\d{4}\.\d{4,5})", doc)
+    return _listed(entry.id, entry.room, entry.title, f"arXiv:{paper[1]}" if paper else None)
+
+
+def _listed(name: str, room: str, title: str, paper: str | None) -> dict[str, Any]:
     return {
-        "id": entry.id,
-        "room": entry.room,
-        "title": entry.title,
-        "paper": f"arXiv:{paper[1]}" if paper else None,
+        "id": name,
+        "room": room,
+        "title": title,
+        "paper": paper,
         "holds": None,
         "figure": None,
         "date": None,
@@ -110,7 +121,9 @@ def _row(entry: catalog.Entry) -> dict[str, Any]:
 
 
 @app.command()
-def show(what: Annotated[str, typer.Argument(metavar="ID|RUN#PROMPT", help="A task, method ..., or a prompt of a run.")]) -> None:
+def show(
+    what: Annotated[str, typer.Argument(metavar="ID|RUN#PROMPT", help="A task, method ..., or a prompt of a run.")],
+) -> None:
     """What one thing is and which settings it has; or a prompt of a run, whole."""
     if "#" in what:
         from leadline.runs.prompts import whole
@@ -122,26 +135,40 @@ def show(what: Annotated[str, typer.Argument(metavar="ID|RUN#PROMPT", help="A ta
 
     rooms = [r for r in catalog.ROOMS if what in catalog.entries(r)] or (["tasks"] if what.endswith(".py") else [])
     if not rooms:
-        raise UserError(f"unknown name {what!r}; {catalog.nearest(what, [n for r in catalog.ROOMS for n in catalog.entries(r)])}")
+        raise UserError(
+            f"unknown name {what!r}; {catalog.nearest(what, [n for r in catalog.ROOMS for n in catalog.entries(r)])}"
+        )
     entry = catalog.find(what, rooms[0])
     print(ast.get_docstring(ast.parse(entry.path.read_text(encoding="utf-8"))))
     if entry.members:
         print("\nMembers: " + ", ".join(entry.members))
         return
     cls = catalog.load(what, rooms[0])
+    words = _described(cls)
     print("\nSettings:")
     for f in dataclasses.fields(cls):
-        print(f"  {f.name}={f.default!r} ({f.type})")
+        print(f"  {f.name}={f.default!r}  {words.get(f.name, '')}".rstrip())
     if rooms[0] == "tasks":
-        kind = " grows with the length" if cls.grows else ""  # pyright: ignore[reportAttributeAccessIssue]
+        grows = " Its evidence grows with the length." if getattr(cls, "grows", False) else ""
+        facts = {name: getattr(cls, name) for name in ("ability", "diffusion", "scope", "chance", "minimum")}
+        told = ", ".join(f"{name} {value}" for name, value in facts.items())
+        print(f"\n{told} tokens.{grows}")
         print(
-            f"\nAbility {cls.ability}, diffusion {cls.diffusion}, scope {cls.scope}, chance level {cls.chance}, "  # pyright: ignore[reportAttributeAccessIssue]
-            f"from {cls.minimum} tokens on.{' Its evidence' + kind + '.' if kind else ''}"  # pyright: ignore[reportAttributeAccessIssue]
+            f"\n`leadline score {what}` reads JSON lines with prediction and answers, "
+            f"and prefill and meta as `leadline build {what}` gives them."
         )
-        print(
-            f"\n`leadline score {what}` reads JSON lines with prediction and answers (as `leadline build {what}` gives them); "
-            "id joins a prediction to its built item."
-        )
+
+
+def _described(cls: type) -> dict[str, str]:
+    """What the docstrings of a class and its bases say of each setting."""
+    import inspect
+
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        section = inspect.cleandoc(base.__doc__ or "").partition("Attributes:")[2]
+        for name, text in re.findall(r"^    (\w+): (.+(?:\n        .+)*)", section, re.M):
+            found[name] = " ".join(text.split())
+    return found
 
 
 @app.command()
@@ -152,8 +179,12 @@ def build(
     tokenizer: Annotated[str | None, typer.Option(help="Tokenizer instead: a folder, a tokenizer.json, a hub id.")] = None,
     n: Annotated[int, typer.Option("-n", help="Prompts of each task.")] = 10,
     seed: Seed = 0,
-    noise: Annotated[str | None, typer.Option(help="Text to hide things in: file(path=...), folder(path=...), hub(name=...).")] = None,
-    depth: Annotated[float | None, typer.Option(help="Where the evidence lies, 0 (start) to 1 (end); drawn if left out.")] = None,
+    noise: Annotated[
+        str | None, typer.Option(help="Text to hide things in: file(path=...), folder(path=...), hub(name=...).")
+    ] = None,
+    depth: Annotated[
+        float | None, typer.Option(help="Where the evidence lies, 0 (start) to 1 (end); drawn if left out.")
+    ] = None,
     shared: Annotated[int, typer.Option(help="Questions over one haystack.")] = 1,
     harness: Annotated[bool, typer.Option(help="Write a folder that lm-evaluation-harness runs, to --out.")] = False,
     out: Out = None,
@@ -181,7 +212,10 @@ def build(
         if out is None:
             raise UserError("--harness writes a folder: say which with --out DIR")
         export(prompts, out)
-        print(f"wrote {len(prompts)} prompts to {out}; run: lm_eval --include_path {out} --tasks {_harness_name(prompts)}", file=sys.stderr)
+        print(
+            f"wrote {len(prompts)} prompts to {out}; run: lm_eval --include_path {out} --tasks {_harness_name(prompts)}",
+            file=sys.stderr,
+        )
         return
     lines = "".join(json.dumps(_built(p), ensure_ascii=False) + "\n" for p in prompts)
     if out is None:
@@ -204,6 +238,7 @@ def _built(p: Prompt) -> dict[str, Any]:
         "messages": [dict(m) for m in p.messages],
         "prefill": p.prefill,
         "answers": list(p.answers),
+        "meta": dict(p.meta),
         "evidence": [list(span) for span in p.evidence],
         "depths": [round(d, 4) for d in p.depths],
         "sha": p.sha,
@@ -212,21 +247,33 @@ def _built(p: Prompt) -> dict[str, Any]:
 
 @app.command()
 def measure(
-    model: Annotated[str, typer.Argument(help="minnow, local/<folder or hub id>, or an endpoint as Inspect names it; several with commas.")],
+    model: Annotated[
+        str, typer.Argument(help="minnow, local/<folder or hub id>, or an endpoint as Inspect names it; several with commas.")
+    ],
     tasks: Annotated[str | None, typer.Option(help="Tasks or suites, as in needle,100-longbench.")] = None,
     lengths: Annotated[str | None, typer.Option(help="Long lengths in tokens, as in 4k,16k,64k.")] = None,
     base: Annotated[str | None, typer.Option(help="Short lengths whose mean score is the base.")] = None,
     samples: Annotated[int, typer.Option(help="Samples of each task at each length.")] = 50,
     method: Annotated[str, typer.Option(help="Method, as in yarn(factor=4) + snapkv(budget=1024).")] = "",
     pipeline: Annotated[str, typer.Option(help="Pipeline that asks the model in its own way.")] = "",
-    search: Annotated[bool, typer.Option("--search", help="Look for the breakdown length between the shortest and the longest length.")] = False,
-    share: Annotated[float, typer.Option(help="The model breaks down where its score falls under this share of its base.")] = 0.85,
-    width: Annotated[float, typer.Option(help="The search ends when the interval's upper end is so many times its lower one.")] = 2.0,
+    search: Annotated[
+        bool, typer.Option("--search", help="Look for the breakdown length between the shortest and the longest length.")
+    ] = False,
+    share: Annotated[
+        float, typer.Option(help="The model breaks down where its score falls under this share of its base.")
+    ] = 0.85,
+    width: Annotated[
+        float, typer.Option(help="The search ends when the interval's upper end is so many times its lower one.")
+    ] = 2.0,
     seed: Seed = 0,
     tokenizer: Annotated[str, typer.Option(help="Tokenizer of an endpoint's model: a folder, a file, a hub id.")] = "",
     base_url: Annotated[str, typer.Option(help="Address of an endpoint.")] = "",
-    noise: Annotated[str | None, typer.Option(help="Text to hide things in: file(path=...), folder(path=...), hub(name=...).")] = None,
-    prefill: Annotated[str, typer.Option(help="Begin the answer for the model: auto (completion models only), on, off.")] = "auto",
+    noise: Annotated[
+        str | None, typer.Option(help="Text to hide things in: file(path=...), folder(path=...), hub(name=...).")
+    ] = None,
+    prefill: Annotated[
+        str, typer.Option(help="Begin the answer for the model: auto (completion models only), on, off.")
+    ] = "auto",
     questions: Annotated[int, typer.Option(help="Questions over one haystack.")] = 1,
     depth: Annotated[float | None, typer.Option(help="Where the evidence lies, 0 to 1; drawn if left out.")] = None,
     prior: Annotated[bool, typer.Option("--prior", help="Ask each question without its context too.")] = False,
@@ -241,7 +288,9 @@ def measure(
     timeout: Annotated[int, typer.Option(help="Seconds for one request.")] = 600,
     dtype: Annotated[str, typer.Option(help="Number type of a local model.")] = "auto",
     device: Annotated[str | None, typer.Option(help="Device of a local model.")] = None,
-    trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code", help="Run code that comes with a checkpoint.")] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with a checkpoint.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would cost; ask nothing.")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the run; one that holds a run goes on.")] = None,
     as_json: Json = False,
@@ -339,8 +388,14 @@ def _dry(plan: Plan, folder: Path, as_json: bool) -> None:
         cells = [{"cell": str(r.cell), "samples": r.samples, "tokens": r.tokens, "cost": r.cost} for r in rows]
         return _print({"cells": cells, **total})
     for r in rows:
-        print(f"{r.cell!s:70} {r.samples:6} samples {r.tokens:12,} tokens" + (f" {r.cost:9.2f} USD" if r.cost is not None else ""))
-    print(f"in all at most {tokens:,} tokens" + (f", {sum(costs):.2f} USD" if costs else "; --prices 2.5,10 tells the cost") + ". Nothing was asked.")
+        print(
+            f"{r.cell!s:70} {r.samples:6} samples {r.tokens:12,} tokens" + (f" {r.cost:9.2f} USD" if r.cost is not None else "")
+        )
+    print(
+        f"in all at most {tokens:,} tokens"
+        + (f", {sum(costs):.2f} USD" if costs else "; --prices 2.5,10 tells the cost")
+        + ". Nothing was asked."
+    )
 
 
 class _Progress:
@@ -393,7 +448,9 @@ def _finish(records: Sequence[Record], runs: Sequence[Path], page: Path, share: 
 
 def _info(runs: Sequence[Path]) -> dict[str, Any]:
     """What the report says of how the figures came about."""
-    found = {str(run): json.loads((run / "run.json").read_text(encoding="utf-8")) for run in runs if (run / "run.json").is_file()}
+    found = {
+        str(run): json.loads((run / "run.json").read_text(encoding="utf-8")) for run in runs if (run / "run.json").is_file()
+    }
     return next(iter(found.values())) | {"run": str(runs[0])} if len(found) == 1 else {"runs": found}
 
 
@@ -441,7 +498,9 @@ def score(
             print(f"{name:28} {value}")
         return None
     if predictions is None or (task is None) == (metric is None):
-        raise UserError("give a task or --metric NAME, and --predictions FILE; `leadline list --room tasks` and `leadline score --metric list` name them")
+        raise UserError(
+            "give a task or --metric NAME, and --predictions FILE; `leadline list --room tasks` and `--room scoring` name them"
+        )
     result = metrics.score_file(predictions, metric or _task_scorer(str(task)), rows=metric is None)
     if as_json:
         return _print(result)

@@ -79,7 +79,19 @@ def test_built_prompts_are_scored_when_they_come_back(leadline, tmp_path):
 
 def test_measure_prints_one_document(leadline, tmp_path):
     code, out, err = leadline(
-        "measure", "minnow", "--tasks", "needle", "--base", "256", "--lengths", "512,768", "--samples", "3", "--out", tmp_path / "r", "--json"
+        "measure",
+        "minnow",
+        "--tasks",
+        "needle",
+        "--base",
+        "256",
+        "--lengths",
+        "512,768",
+        "--samples",
+        "3",
+        "--out",
+        tmp_path / "r",
+        "--json",
     )
     told = json.loads(out)
     assert code == 0
@@ -90,7 +102,19 @@ def test_measure_prints_one_document(leadline, tmp_path):
     assert {"value", "low", "high"} <= set(told["longscore"]["all"])
     assert "samples" in err
     again = leadline(
-        "measure", "minnow", "--tasks", "needle", "--base", "256", "--lengths", "512,768", "--samples", "3", "--out", tmp_path / "r", "--json"
+        "measure",
+        "minnow",
+        "--tasks",
+        "needle",
+        "--base",
+        "256",
+        "--lengths",
+        "512,768",
+        "--samples",
+        "3",
+        "--out",
+        tmp_path / "r",
+        "--json",
     )
     assert json.loads(again[1])["cells"] == told["cells"]
 
@@ -141,7 +165,10 @@ WRONG = {
     "length under the minimum": (["build", "needle", "--model", "minnow", "--length", "40"], "ask for more"),
     "neither model nor tokenizer": (["build", "needle", "--length", "1k"], "--model"),
     "no such tokenizer": (["build", "needle", "--tokenizer", "./nope.json", "--length", "1k"], "nope.json"),
-    "noise that is not there": (["build", "needle", "--model", "minnow", "--length", "1k", "--noise", "file(path=/no/such.txt)"], "such.txt"),
+    "noise that is not there": (
+        ["build", "needle", "--model", "minnow", "--length", "1k", "--noise", "file(path=/no/such.txt)"],
+        "such.txt",
+    ),
     "depth out of range": (["build", "needle", "--model", "minnow", "--length", "1k", "--depth", "3"], "0 to 1"),
     "share out of range": (["measure", "minnow", "--share", "2"], "between 0 and 1"),
     "search without room": (["measure", "minnow", "--search", "--base", "512", "--lengths", "1k"], "longer ones"),
@@ -179,7 +206,9 @@ def test_output_that_is_a_file_stays_as_it_was(leadline, tmp_path):
     assert "is a folder" in err
 
 
-@pytest.mark.parametrize(("line", "says"), [("{", "line 2"), ('{"prediction": "x"}', "answers"), ("[1]", "line 2"), ("\x00", "line 2")])
+@pytest.mark.parametrize(
+    ("line", "says"), [("{", "line 2"), ('{"prediction": "x"}', "answers"), ("[1]", "line 2"), ("\x00", "line 2")]
+)
 def test_broken_predictions_name_the_line(leadline, tmp_path, line, says):
     file = tmp_path / "p.jsonl"
     file.write_text('{"prediction": "1", "answers": ["1"]}\n' + line + "\n")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,23 +19,70 @@ from leadline.runs import journal, records
 
 CONNECTIONS = 4
 SAMPLES = 60
-RUN = """
-import sys
+PARENT = """
+import os, sys
+import inspect_ai, openai
+from inspect_ai.model import get_model
 from leadline.runs import provider
 from leadline.runs.execute import run
-from leadline.runs.plan import Plan, parse_tasks
+from leadline.runs.plan import Plan, cells, parse_tasks
 provider.FIRST_WAIT = 0.01
-plan = Plan(models=("openai-api/toy/m",), tasks=parse_tasks("needle"), lengths=(512,), base=(256,), samples={samples},
-            tokenizer="minnow", base_url={url!r}, max_connections={connections})
-run(plan, {folder!r})
+def plan(url, samples):
+    return Plan(models=("openai-api/toy/m",), tasks=parse_tasks("needle"), lengths=(512,), base=(256,), samples=samples,
+                tokenizer="minnow", base_url=url, max_connections={connections})
+cells(plan("", 1))
+for line in sys.stdin:
+    url, folder, samples, *limit = line.split()
+    pid = os.fork()
+    if not pid:
+        if limit:
+            import resource
+            resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit[0]), int(limit[0])))
+        run(plan(url, int(samples)), folder)
+        sys.exit(0)
+    print(pid, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 """
 
 
-def start(url: str, folder: Path, samples: int = SAMPLES) -> subprocess.Popen[bytes]:
-    """The run in a process of its own."""
-    code = RUN.format(url=url, folder=str(folder), samples=samples, connections=CONNECTIONS)
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+class Runs:
+    """Runs in processes of their own, forked from one that has imported everything, so that a start takes no time."""
+
+    def __init__(self, errors: Path) -> None:
+        code = PARENT.format(connections=CONNECTIONS)
+        env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        self.errors = errors
+        with errors.open("w") as log:
+            self.parent = subprocess.Popen(
+                [sys.executable, "-c", code], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+
+    def start(self, url: str, folder: Path, samples: int = SAMPLES, limit: str = "") -> int:
+        """Begin a run; its process id."""
+        assert self.parent.stdin and self.parent.stdout
+        self.parent.stdin.write(f"{url} {folder} {samples} {limit}\n")
+        self.parent.stdin.flush()
+        return int(self.parent.stdout.readline())
+
+    def wait(self) -> int:
+        """The exit code of the run that was started last."""
+        assert self.parent.stdout
+        return int(self.parent.stdout.readline())
+
+    def said(self) -> str:
+        """What the runs wrote to standard error so far."""
+        return self.errors.read_text()
+
+
+@pytest.fixture
+def runs(tmp_path) -> Iterator[Runs]:
+    """A process that starts runs."""
+    one = Runs(tmp_path / "errors")
+    with one.parent:
+        yield one
+        assert one.parent.stdin and one.parent.stdout
+        one.parent.stdin.close()
+        assert one.parent.stdout.read() == "", "a run prints nothing"
 
 
 def table(folder: Path) -> list[tuple[object, ...]]:
@@ -47,45 +96,44 @@ def prompts(folder: Path) -> set[tuple[str, str]]:
     return {(r.prompt, r.sha) for r in journal.read(folder / journal.FILE)[0].values()}
 
 
-@pytest.mark.parametrize("kills", [pytest.param(4), pytest.param(30, marks=pytest.mark.slow)])
-def test_kills(kills, serve, plan, tmp_path):
+@pytest.mark.parametrize("kills", [pytest.param(5), pytest.param(30, marks=pytest.mark.slow)])
+def test_kills(kills, serve, runs, tmp_path):
     rng = random.Random(kills)
-    server = serve(delay=0.15)
-    samples = SAMPLES if kills < 10 else 4 * SAMPLES
+    server = serve(delay=0.1)
+    samples = 12 * kills
     begun = time.perf_counter()
     finished: set[tuple[str, str]] = set()
     landed = 0
+    folder = tmp_path / "killed"
     for _ in range(kills):
-        size = journal_size(tmp_path / "killed")
-        process = start(server.url, tmp_path / "killed", samples)
-        # Most of the start is importing: the moment is drawn once the run is at work, for some kills before.
-        if rng.random() < 0.9:
-            while journal_size(tmp_path / "killed") == size and process.poll() is None:
+        size = journal_size(folder)
+        process = runs.start(server.url, folder, samples)
+        # Most moments are drawn once the run is at work, some before.
+        if rng.random() < 0.8:
+            while journal_size(folder) == size:
                 time.sleep(0.005)
-            time.sleep(rng.uniform(0, 0.4))
+            time.sleep(rng.uniform(0, 0.5))
         else:
-            time.sleep(rng.uniform(0, 1.5))
-        landed += process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        time.sleep(0.2)
-        held = prompts(tmp_path / "killed")
-        assert finished <= held
+            time.sleep(rng.uniform(0, 1.0))
+        os.kill(process, signal.SIGKILL)
+        landed += runs.wait() == -signal.SIGKILL
+        time.sleep(0.15)
+        held = prompts(folder)
+        assert finished <= held, "what was written down is lost"
         finished = held
-    total_then = server.asked.total()
-    last = start(server.url, tmp_path / "killed", samples)
-    out = last.communicate()[0].decode()
-    assert last.returncode == 0, out
-    assert out == "", "nothing is printed by a run"
+    before = server.asked.total()
+    runs.start(server.url, folder, samples)
+    assert runs.wait() == 0, runs.said()
     requests = server.asked.total()
-    print(f"{kills} kills ({landed} in flight), {requests} requests for {2 * samples} samples, {time.perf_counter() - begun:.0f} s")
+    took = time.perf_counter() - begun
+    print(f"{landed} kills in flight, {requests} requests for {2 * samples} samples, {len(finished)} before the end, {took:.0f} s")
     assert requests <= 2 * samples + kills * CONNECTIONS
-    assert requests - total_then == 2 * samples - len(finished), "the last run asked what was in the journal"
+    assert requests - before == 2 * samples - len(finished), "the last run asked what was in the journal"
     server.delay = 0.0
-    calm = start(server.url, tmp_path / "calm", samples)
-    assert calm.wait() == 0
-    assert table(tmp_path / "killed") == table(tmp_path / "calm")
-    assert len(table(tmp_path / "calm")) == 2 * samples
+    runs.start(server.url, tmp_path / "calm", samples)
+    assert runs.wait() == 0, runs.said()
+    assert table(folder) == table(tmp_path / "calm")
+    assert len(table(folder)) == 2 * samples and landed == kills and runs.said() == ""
 
 
 def journal_size(folder: Path) -> int:
@@ -94,30 +142,29 @@ def journal_size(folder: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def test_a_full_disk_ends_the_run_with_a_clear_error_and_it_goes_on(serve, plan, tmp_path):
+def test_a_full_disk_ends_the_run_with_a_clear_error_and_it_goes_on(serve, runs, tmp_path):
     server = serve()
-    code = RUN.format(url=server.url, folder=str(tmp_path / "run"), samples=30, connections=CONNECTIONS)
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))\n"
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    full = subprocess.run([sys.executable, "-c", limit + code], env=env, capture_output=True, text=True)
-    assert full.returncode == 1 and "make room and run the same command again" in full.stderr, full.stderr
-    held, notes, size = journal.read(tmp_path / "run" / journal.FILE)
+    folder = tmp_path / "run"
+    runs.start(server.url, folder, 30, limit="12000")
+    assert runs.wait() == 1 and "make room and run the same command again" in runs.said(), runs.said()
+    held, notes, size = journal.read(folder / journal.FILE)
     assert 0 < len(held) < 60 and notes == [] and size <= 12_000
     before = server.asked.total()
-    again = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
+    runs.start(server.url, folder, 30)
+    assert runs.wait() == 0, runs.said()
     assert server.asked.total() - before == 60 - len(held)
-    assert len(records.load(tmp_path / "run")) == 60
+    assert len(records.load(folder)) == 60
 
 
-def test_interrupted_by_the_user(serve, plan, tmp_path):
+def test_interrupted_by_the_user(serve, runs, tmp_path):
     server = serve(delay=0.1)
-    process = start(server.url, tmp_path / "run")
+    process = runs.start(server.url, tmp_path / "run")
     while journal_size(tmp_path / "run") == 0:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    out = process.communicate(timeout=20)[0].decode()
-    assert process.returncode in (1, 130, -2) and "KeyboardInterrupt" in out, out
+    os.kill(process, signal.SIGINT)
+    assert runs.wait() != 0
     before = len(prompts(tmp_path / "run"))
-    assert start(server.url, tmp_path / "run").wait() == 0
-    assert before and server.asked.total() <= 2 * SAMPLES + CONNECTIONS
+    assert 0 < before < 2 * SAMPLES
+    assert json.loads((tmp_path / "run/run.json").read_text())["status"] == "interrupted"
+    runs.start(server.url, tmp_path / "run")
+    assert runs.wait() == 0 and server.asked.total() <= 2 * SAMPLES + CONNECTIONS

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
+import time
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -14,7 +16,7 @@ from .conftest import KEY
 
 from leadline import catalog
 from leadline.nouns import UserError
-from leadline.runs import records
+from leadline.runs import prompts, records
 from leadline.runs.execute import Progress, Run, run
 from leadline.runs.plan import cells, dry_run, parse_tasks
 
@@ -150,9 +152,6 @@ def test_no_key_is_written_anywhere(fault, serve, plan, tmp_path):
 
 
 def test_twenty_failing_prompts_of_a_million_tokens_cost_little(serve, plan, tmp_path, monkeypatch):
-    import dataclasses
-    import time
-
     big = "It was a grey morning by the sea, and nobody was there. " * 75_000
     server = serve(lambda prompt, times: ("500", "echo-400")[len(server.asked) % 2])
     built = Run._build
@@ -201,9 +200,9 @@ def test_keys_hold_the_task_version(serve, plan, tmp_path, monkeypatch):
 def test_prompts_that_changed_under_the_same_key_are_refused(serve, plan, tmp_path, monkeypatch):
     server = serve()
     run(plan(server, samples=2), tmp_path / "run")
-    monkeypatch.setattr("leadline.runs.plan.Plan.seed", 1, raising=False)
     with Run(plan(server, samples=3), tmp_path / "run") as work:
-        work._builder("openai-api/toy/m").seed = 5
+        other = dataclasses.replace(work.plan, seed=5)
+        work.builders["openai-api/toy/m"] = prompts.builder_of(other, "openai-api/toy/m")
         with pytest.raises(UserError, match="no longer built"):
             work.ask({cell: 3 for cell in work.cells})
 

@@ -103,7 +103,9 @@ def test_declares_itself(task):
     assert task.scope in {"low", "middle", "high"}
     assert 0 <= task.chance < 1
     for f in dataclasses.fields(task):
-        assert f.name in type(task).__doc__ or any(f.name in (c.__doc__ or "") for c in type(task).__mro__), f"{f.name} has no word"
+        assert f.name in type(task).__doc__ or any(f.name in (c.__doc__ or "") for c in type(task).__mro__), (
+            f"{f.name} has no word"
+        )
 
 
 @pytest.mark.parametrize(

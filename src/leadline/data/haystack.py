@@ -601,4 +601,5 @@ class _Job:
             cluster=item.cluster,
             sha=hashlib.sha256(text.encode()).hexdigest()[:16],
             stop=("\n",) if item.single_line and builder.tokenizer.template is None else (),
+            meta=item.meta,
         )

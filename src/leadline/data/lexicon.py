@@ -68,6 +68,8 @@ linen mustard oil paper pottery rope salt shoes silk soap spices steel tea tiles
 ANIMALS = _words("cat dog goose hamster hedgehog kitten lamb mule peacock puppy tortoise canary ferret duck hen terrier")
 COLORS = _words("beige black blue brown cyan green lilac maroon navy pink red tan teal turquoise")
 MONTHS = _words("January February March April May June July August September October November December")
-INSTRUMENTS = _words("accordion banjo bassoon cello clarinet cornet flute harp horn mandolin oboe organ tuba viola zither harmonica")
+INSTRUMENTS = _words(
+    "accordion banjo bassoon cello clarinet cornet flute harp horn mandolin oboe organ tuba viola zither harmonica"
+)
 FESTIVALS = _words("boat bread candle cheese flower harvest kite lantern masks music orchard poetry river snow song wine")
 PREFIXES = _words("Annual Grand Great Little Old Royal")

@@ -126,7 +126,7 @@ def value(rng: random.Random) -> str:
 
 
 def records(n: int, seed: int = 0) -> list[str]:
-    """The first n one-line records, as in `The code of amber falcon is 482193.`
+    """The first n one-line records, as in `The code of amber falcon is 482193`.
 
     No two share attribute and key, up to about 150,000 of them.
     """

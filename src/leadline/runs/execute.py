@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Self
 import leadline
 from leadline import catalog
 from leadline.nouns import NOT_ASKED, Answer, Item, Prompt, Record, UserError
+from leadline.runs import prompts
 from leadline.runs import records as files
 from leadline.runs.journal import Journal
 from leadline.runs.plan import (
@@ -111,7 +112,7 @@ class Run:
         self.failed: set[tuple[str, str]] = set()
         """Samples that failed in this very run, and are not asked yet again."""
         self.spent = _Spent(plan)
-        self._builders: dict[str, Builder] = {}
+        self.builders: dict[str, Builder] = {}
         self._total = self._finished = 0
         self._places = asyncio.Semaphore(1)
         self._one_thread = ThreadPoolExecutor(1, "leadline-build")
@@ -252,30 +253,11 @@ class Run:
                 "start a new run with another --out"
             )
 
-    def _builder(self, model: str) -> Builder:
-        if model not in self._builders:
-            from leadline.data.haystack import Builder
-
-            plan = self.plan
-            tokenizer = tokenizer_of(model, plan.tokenizer)
-            self._builders[model] = Builder(tokenizer, noise=plan.noise, prefill=plan.prefill, seed=plan.seed)
-        return self._builders[model]
-
     def _build(self, cell: Cell, place: int) -> Prompt:
         """The prompt of an item, by its place among the task's items."""
-        from leadline.data.haystack import Layout
-
-        plan, builder = self.plan, self._builder(cell.model)
-        q = plan.questions
-        items = items_of(plan, cell.task, place + 1)
-        if not cell.length:
-            return builder.bare(items[place])
-        layout = Layout(depth=plan.depth, spread=plan.spread)
-        if q == 1:
-            task = task_of(cell.task)
-            return builder.build(items[place], cell.length, layout, compose=task.compose if task.grows else None)
-        first = place // q * q
-        return builder.build_shared(list(items[first : first + q]), cell.length, layout)[place - first]
+        if cell.model not in self.builders:
+            self.builders[cell.model] = prompts.builder_of(self.plan, cell.model)
+        return prompts.build(self.plan, self.builders[cell.model], cell, place)
 
     @contextlib.contextmanager
     def _model(self, name: str, method: str) -> Iterator[Model]:

@@ -325,9 +325,14 @@ def done(record: Any) -> bool:
     return record is not None and record.stop != "error"
 
 
-@cache
-def _items(spec: Spec, n: int, seed: int) -> tuple[Any, ...]:
-    return tuple(task_of(spec).items(n, seed))
+_made: dict[tuple[Spec, int], Sequence[Any]] = {}
+
+
+def _items(spec: Spec, n: int, seed: int) -> Sequence[Any]:
+    """The first n items of a task, made once: a longer list begins with the shorter one."""
+    if len(_made.get((spec, seed), ())) < n:
+        _made[spec, seed] = task_of(spec).items(n, seed)
+    return _made[spec, seed][:n]
 
 
 def items_of(plan: Plan, task: Spec, n: int) -> Sequence[Any]:

@@ -63,7 +63,9 @@ class PassageCount(Task):
         different, left = 0, room
         while True:
             text = world.document(item.meta["first"] + different).text
-            fits = min(rng.randint(1, self.repeats) if texts else 1, left // count(PASSAGE.format(number=len(texts) + 3, text=text)))
+            fits = min(
+                rng.randint(1, self.repeats) if texts else 1, left // count(PASSAGE.format(number=len(texts) + 3, text=text))
+            )
             if not fits:
                 break
             texts += [text] * fits

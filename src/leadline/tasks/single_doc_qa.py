@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from leadline.data.phrasings import QA
 from leadline.data.world import World
 from leadline.nouns import Item
-from leadline.tasks.base import PASSAGE
 from leadline.tasks._documents import DocumentTask
+from leadline.tasks.base import PASSAGE
 
 
 @dataclass(frozen=True, kw_only=True)

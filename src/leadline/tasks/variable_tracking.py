@@ -45,7 +45,10 @@ class VariableTracking(Task):
         chains = [list(names)[i * size : (i + 1) * size] for i in range(self.chains)]
         values = [str(v) for v in rng.sample(range(10_000, 100_000), self.chains)]
         lines = [
-            [VARIABLE.statement(rng).format(name=name, value=f"VAR {chain[i - 1]}" if i else value) for i, name in enumerate(chain)]
+            [
+                VARIABLE.statement(rng).format(name=name, value=f"VAR {chain[i - 1]}" if i else value)
+                for i, name in enumerate(chain)
+            ]
             for chain, value in zip(chains, values, strict=True)
         ]
         return Item(
