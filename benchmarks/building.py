@@ -165,7 +165,9 @@ def main() -> None:
         sides = {"leadline": timed(sys.executable, "ours", tokenizer, text, args.length, args.prompts)}
         if args.peer:
             sides["lm_eval RULER"] = timed(args.peer, "peer", tokenizer, text, args.length, args.prompts)
-        print(f"{args.prompts} prompts of {args.length:,} tokens, whole process, one thread, {text.stat().st_size:,} bytes of text\n")
+        print(
+            f"{args.prompts} prompts of {args.length:,} tokens, whole process, one thread, {text.stat().st_size:,} bytes of text\n"
+        )
         print("| builder | wall s | CPU s | prompts | full, mean | least | most |\n|---|---|---|---|---|---|---|")
         for name, s in sides.items():
             shares = " | ".join(f"{100 * s[k]:.2f} %" for k in ("mean", "least", "most"))

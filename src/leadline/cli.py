@@ -45,6 +45,10 @@ DEFAULT_TASKS = "needle,kv-retrieval,variable-tracking,passage-retrieval,single-
 
 def main() -> NoReturn:
     """Entry point: runs a verb; users' mistakes end with one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or pipe that lacks a sign gets a question mark instead of an error.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except UserError as error:
@@ -436,11 +440,11 @@ def _finish(records: Sequence[Record], runs: Sequence[Path], page: Path, share: 
     if not records:
         raise UserError("no sample was asked: every task needs more tokens than the lengths allow; give longer --lengths")
     summary: Summary = summarise(records, share=share)
-    written = write(records, summary, _info(runs), page)
+    written = write(records, summary, _info(runs) | {"share": share}, page)
     if as_json:
         _print({"run": str(runs[0]), "report": str(written), **summary.to_json()})
     else:
-        print(table(summary))
+        print(table(summary, records))
         print(f"\nrun {runs[0]}, report {written}")
     if any(r.audit in NOT_ASKED for r in records):
         raise typer.Exit(1)

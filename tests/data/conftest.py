@@ -69,7 +69,12 @@ FAMILIES = ("bytes", "pieces", "unigram", "merges")
 
 def train(family: str) -> tokenizers.Tokenizer:
     """A small tokenizer: byte-level BPE, WordPiece, Unigram with metaspace and bytes, or BPE over whole texts."""
-    text = [*prose.sentences(3000, 1), *prose.records(1000, 1), "Passage 17:\nThe text.\n\nPassage 18:\nMore", "«Ünïcödé» 漢字 😀"]
+    text = [
+        *prose.sentences(3000, 1),
+        *prose.records(1000, 1),
+        "Passage 17:\nThe text.\n\nPassage 18:\nMore",
+        "«Ünïcödé» 漢字 😀",
+    ]
     if family == "bytes":
         core = tokenizers.Tokenizer(models.BPE())
         core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -80,7 +85,9 @@ def train(family: str) -> tokenizers.Tokenizer:
         core = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
         core.normalizer = normalizers.BertNormalizer()
         core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        trainer = trainers.WordPieceTrainer(vocab_size=1500, special_tokens=["[UNK]", "[CLS]", "[SEP]", *SPECIAL], show_progress=False)
+        trainer = trainers.WordPieceTrainer(
+            vocab_size=1500, special_tokens=["[UNK]", "[CLS]", "[SEP]", *SPECIAL], show_progress=False
+        )
     elif family == "unigram":
         core = tokenizers.Tokenizer(models.Unigram())
         core.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
@@ -103,7 +110,9 @@ def train(family: str) -> tokenizers.Tokenizer:
         spec["pre_tokenizer"] = None
     core = tokenizers.Tokenizer.from_str(json.dumps(spec))
     if family == "pieces":
-        core.post_processor = processors.BertProcessing(("[SEP]", core.token_to_id("[SEP]")), ("[CLS]", core.token_to_id("[CLS]")))
+        core.post_processor = processors.BertProcessing(
+            ("[SEP]", core.token_to_id("[SEP]")), ("[CLS]", core.token_to_id("[CLS]"))
+        )
     else:
         core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", core.token_to_id("<s>"))])
     core.enable_truncation(512)

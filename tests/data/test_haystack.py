@@ -2,6 +2,8 @@
 
 import random
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,7 +38,10 @@ def passage_item(seed: int = 0, **changes) -> Item:
         form="Passage {number}:\n{text}",
         question="In which passages is the amber falcon? ({number0}, then {number1})",
         answers=("{number0}", "Passage {number1}"),
-        evidence=("The amber falcon lives in the old mill. It likes rain.", "The amber falcon was seen in Borby.\nIt was late."),
+        evidence=(
+            "The amber falcon lives in the old mill. It likes rain.",
+            "The amber falcon was seen in Borby.\nIt was late.",
+        ),
         prefill="Passage",
         **changes,
     )
@@ -65,8 +70,9 @@ def test_length_is_met_to_the_token(tokenizer_of, name, kind):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_million_tokens(tokenizer_of, family):
-    builder = Builder(tokenizer_of(f"{family}-chatml"), noise=None)
+def test_a_million_tokens(tokenizer_of, family, tmp_path):
+    (tmp_path / "a.txt").write_text(" ".join(prose.sentences(1000, 4)))
+    builder = Builder(tokenizer_of(f"{family}-chatml"), noise=f"file(path={str(tmp_path / 'a.txt')!r})")
     one = item()
     check(builder, one, 1 << 20, builder.build(one, 1 << 20), 0.9999)
 
@@ -79,7 +85,9 @@ def test_any_item_at_any_length(tokenizer_of, seed):
     for trial in range(12):
         words = " ".join(prose.sentences(3, rng.randrange(10**6)))
         odd = ["漢字かな交じり文。", "naïve «ünïcödé»", "a\n\n  b", "x" * 120, "=" * 70, "1234567890" * 4, "\ttab", "😀😀"]
-        evidence = tuple(f"Fact {j}: {rng.choice(odd)} {words[: rng.randrange(5, 150)]}".strip() for j in range(rng.randrange(4)))
+        evidence = tuple(
+            f"Fact {j}: {rng.choice(odd)} {words[: rng.randrange(5, 150)]}".strip() for j in range(rng.randrange(4))
+        )
         one = item(
             trial,
             evidence=evidence,
@@ -112,8 +120,10 @@ def test_same_item_at_every_length(tokenizer_of):
     order = [np.argsort(p.depths).tolist() for p in prompts]
     assert order[0] == order[1] == order[2]
     assert np.allclose(prompts[1].depths, prompts[2].depths, atol=0.05)
-    first = [p.messages[0]["content"][len(one.instruction) + 2 :][:40] for p in prompts]
-    assert len(set(first)) == 1
+    noises = [p.messages[0]["content"][len(one.instruction) + 2 : -len(one.question)] for p in prompts]
+    for text in (*one.evidence, *one.distractors):
+        noises = [n.replace(text + " ", "") for n in noises]
+    assert noises[2].startswith(noises[0][:5000]) and noises[2].startswith(noises[1][:30_000])
     assert [p.question for p in prompts] == [one.question] * 3
     assert builder.build(one, 2048) == prompts[0], "building twice gives the same prompt"
     assert Builder(builder.tokenizer, seed=1).build(one, 2048).text != prompts[0].text
@@ -163,7 +173,9 @@ def test_numbers_are_those_of_the_layout(tokenizer_of):
 def test_shared_haystack(tokenizer_of):
     builder = Builder(tokenizer_of("bytes-chatml"))
     items = [
-        item(i, question=f"What is number {i}{'?' * i}", evidence=(f"Number {i} is {i}{i}.",), cluster="one", answer_tokens=8 + i)
+        item(
+            i, question=f"What is number {i}{'?' * i}", evidence=(f"Number {i} is {i}{i}.",), cluster="one", answer_tokens=8 + i
+        )
         for i in range(5)
     ]
     prompts = builder.build_shared(items, 4096)
@@ -187,15 +199,13 @@ def test_repeated_evidence_stays_repeated(tokenizer_of):
 def test_growing_evidence_fills_the_room(tokenizer_of, noise_kind):
     builder = Builder(tokenizer_of("unigram-chatml"))
 
-    def compose(one: Item, room: int, count) -> Item:
+    def compose(one: Item, room: int, count: Callable[[str], int]) -> Item:
         used, chosen = 0, []
         for line in prose.records(100_000, 9):
             used += count(line)
             if used > room:
                 break
             chosen.append(line)
-        from dataclasses import replace
-
         return replace(one, evidence=tuple(chosen), answers=(str(len(chosen)),))
 
     for length in (512, 4096):

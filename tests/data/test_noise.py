@@ -15,7 +15,13 @@ def test_generated_streams_are_stable(spec):
 
 def test_sentences_are_cut_where_they_end():
     text = 'Mr. Smith came. "Did he?" asked J. Doe.  He\nsaid 3.5 and e.g. this! 今日は雨。明日は晴れ。'
-    assert sentences(text) == ["Mr. Smith came.", '"Did he?" asked J. Doe.', "He said 3.5 and e.g. this!", "今日は雨。", "明日は晴れ。"]
+    assert sentences(text) == [
+        "Mr. Smith came.",
+        '"Did he?" asked J. Doe.',
+        "He said 3.5 and e.g. this!",
+        "今日は雨。",
+        "明日は晴れ。",
+    ]
 
 
 def test_long_units_are_cut():

@@ -8,7 +8,14 @@ import pytest
 from leadline.data.published import read
 from leadline.nouns import UserError
 
-LONGBENCH = {"input": "Who?", "context": "Long text.", "answers": ["A", "B"], "all_classes": ["x", "y"], "dataset": "d", "_id": "7"}
+LONGBENCH = {
+    "input": "Who?",
+    "context": "Long text.",
+    "answers": ["A", "B"],
+    "all_classes": ["x", "y"],
+    "dataset": "d",
+    "_id": "7",
+}
 LEVAL = {"instructions": ["One?", "Two?"], "outputs": ["1", "2"], "input": "Doc.", "source": "s", "evaluation": "f1"}
 
 
@@ -63,7 +70,13 @@ def test_wrong_files_are_named(tmp_path):
     (tmp_path / "c.csv").write_text("x")
     (tmp_path / "d.parquet").write_text("x")
     (tmp_path / "e.jsonl.gz").write_text("x")
-    says = {"a.jsonl": "line 1: not JSON", "b.jsonl": "no rows", "c.csv": "end in", "d.parquet": "not a Parquet", "e.jsonl.gz": "not text"}
+    says = {
+        "a.jsonl": "line 1: not JSON",
+        "b.jsonl": "no rows",
+        "c.csv": "end in",
+        "d.parquet": "not a Parquet",
+        "e.jsonl.gz": "not text",
+    }
     for name, text in says.items():
         with pytest.raises(UserError, match=text):
             read(str(tmp_path / name))

@@ -9,7 +9,8 @@ import pytest
 pytest.importorskip("torch")
 
 from leadline.data import phrasings
-from leadline.training.data.minnow import ANSWER, BUILDERS, FIRST_WORLD, Reader, mixture
+from leadline.training.data.minnow import BUILDERS, FIRST_WORLD, mixture
+from leadline.training.data.reader import ANSWER, Reader
 from leadline.training.recipes.minnow import FIRST, MAIN
 from leadline.training.vocabulary import EOS, Encoder
 

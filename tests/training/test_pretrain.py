@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from leadline.training.data.minnow import ANSWER, Batch
+from leadline.training.data.reader import ANSWER, Batch
 from leadline.training.examine import right, wilson
 from leadline.training.pretrain import Phase, Plan, hidden, train
 from leadline.training.priming import prime

@@ -16,7 +16,15 @@ def tokenizer():
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "  two  spaces\n\n\ttab\r\nend ", "héllo wörld 漢字 😀", json.dumps({"a": [1, 23.5, None], "é": "\\"}), "12345678 9", "¡un_seen-word!"],
+    [
+        "",
+        " ",
+        "  two  spaces\n\n\ttab\r\nend ",
+        "héllo wörld 漢字 😀",
+        json.dumps({"a": [1, 23.5, None], "é": "\\"}),
+        "12345678 9",
+        "¡un_seen-word!",
+    ],
 )
 def test_round_trip(tokenizer, text):
     assert tokenizer.decode(tokenizer.encode(text).ids) == text

@@ -11,7 +11,7 @@ import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -141,7 +141,7 @@ class Tape:
             while at >= 0:
                 unit = int(np.searchsorted(self.begins, at, "right")) - 1
                 allowed[unit] = False
-                at = self.text.find(text, int(self.ends[unit]))
+                at = self.text.find(text, int(self.begins[unit + 1])) if unit + 1 < size else -1
         units = np.flatnonzero(allowed)
         if self.exhausted:
             turn = int(np.searchsorted(units, first))
@@ -346,13 +346,15 @@ class Builder:
         empty = replace(item, evidence=(), distractors=())
         room = length - self.minimum(empty)
         join = _Job(self, [empty], ANYWHERE).join
+        count = cache(lambda text: self.tokenizer.count(text + join))
         over = 0
-        for _ in range(8):
-            grown = compose(item, max(0, room - over), lambda text: self.tokenizer.count(text + join))
+        for _ in range(12):
+            grown = compose(item, max(0, room - over), count)
             least = self.minimum(grown)
             if least <= length:
                 return grown
-            over += least - length
+            # Pieces run together may take a token more than alone, and go only as a whole.
+            over = 2 * over + least - length
         raise UserError(f"{item.task}: {item.id} needs {least} tokens at least and was asked for at {length}")
 
     def _build(self, items: list[Item], length: int, layout: Layout) -> list[Prompt]:
@@ -512,7 +514,11 @@ class _Job:
         if 0 < length - used < frame + 8 and fits:
             fits -= 1
             used = self.tokens(self.context(fits))
-        return self._topped(fits, length, loose=not self.plain and length - used < frame + 4) if used < length else self.context(fits)
+        return (
+            self._topped(fits, length, loose=not self.plain and length - used < frame + 4)
+            if used < length
+            else self.context(fits)
+        )
 
     def _topped(self, m: int, length: int, loose: bool) -> _Context:
         """Add words of the next units, and plain small words at last, until the length is met to the token."""

@@ -147,7 +147,9 @@ def _hub(*, name: str, config: str = "", split: str = "train", column: str = "te
         rows: Any = datasets.load_dataset(name, config or None, split=split, revision=revision or None, streaming=True)
         first = next(iter(rows), None)
     except (OSError, ValueError) as error:
-        raise UserError(f"data set {name!r} (config {config or 'default'}, split {split}) could not be read: {error}") from error
+        raise UserError(
+            f"data set {name!r} (config {config or 'default'}, split {split}) could not be read: {error}"
+        ) from error
     if first is None or not isinstance(first.get(column), str):
         raise UserError(f"data set {name!r} has no text column {column!r}; it has: {', '.join(first or ()) or 'no rows'}")
     return (row[column] for row in rows)

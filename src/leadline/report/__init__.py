@@ -1,1 +1,1 @@
-
+"""Results for reading: a console table, figures, one self-contained HTML page."""

@@ -75,11 +75,8 @@ def _scores(one: view.Series) -> list[str]:
     lines: list[str] = []
     for start in range(0, len(one.lengths), fit):
         some = one.lengths[start : start + fit]
-        lines.append(
-            f"{HEAD:{name}}"
-            + "".join(f"{words.length(n) + ('*' if n in one.base else ''):>{width}}" for n in some)
-            + f"{'' if start else 'breaks at':>{LAST}}"
-        )
+        names = "".join(f"{words.length(n) + ('*' if n in one.base else ''):>{width}}" for n in some)
+        lines.append(f"{HEAD:{name}}{names}{'' if start else 'breaks at':>{LAST}}".rstrip())
         for task in rows:
             line = f"{_cut(task, name):{name}}"
             for n in some:

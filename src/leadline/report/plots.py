@@ -246,7 +246,7 @@ def difficulty(one: view.Series) -> Figure | None:
         _labels(axes, places, sizes)
         for (diffuse, wide), (score, n) in view.quadrants(one.records).items():
             said, at = f"mean {words.score(score)}, n = {n:,}", (0.985 if wide else 0.015, 0.975 if diffuse else 0.025)
-            sides = {"ha": "right" if wide else "left", "va": "top" if diffuse else "bottom"}
+            sides: Any = {"ha": "right" if wide else "left", "va": "top" if diffuse else "bottom"}
             axes.text(*at, said, color=SOFT, fontsize=8, **sides)
         bar = figure.colorbar(dots, ax=axes, fraction=0.03, pad=0.03)
         bar.set_label("score; larger dots are longer prompts")

@@ -104,7 +104,7 @@ def _row(r: Record, group: int, strings: dict[str, int], folders: Mapping[str, s
     def place(text: str) -> int:
         return strings.setdefault(text, len(strings))
 
-    where = f"{folders.get(r.cell, 'RUN')}#{sample_id(r)}"
+    where = f"{folders.get(r.cell, 'RUN')}#{r.prompt}"
     command = f"leadline show {shlex.quote(where)}"
     long = ("answer", "thinking", "question", "extracted", "error")
     cut = replace(r, **{name: _shorten(getattr(r, name), command) for name in long})
@@ -126,8 +126,3 @@ def _shorten(text: str, command: str) -> str:
     half = LONGEST // 2
     gap = f"[… {len(text) - 2 * half:,} characters left out here; `{command}` prints them …]"
     return f"{text[:half]}\n\n{gap}\n\n{text[-half:]}"
-
-
-def sample_id(record: Record) -> str:
-    """What names a sample in its run: the key of its cell and its item."""
-    return f"{record.cell}/{record.item}"

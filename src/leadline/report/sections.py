@@ -298,9 +298,9 @@ def identity(records: Sequence[Record], info: Mapping[str, Any]) -> Section:
 
 
 def _without(values: Mapping[str, Any], left_out: set[str]) -> dict[str, Any]:
-    """The values without some keys, at every depth of mappings."""
-    kept = {k: v for k, v in values.items() if k not in left_out}
-    return {k: _without(v, left_out) if isinstance(v, Mapping) else v for k, v in kept.items()}
+    """The values without some keys and without what is empty, at every depth of mappings."""
+    kept = {k: _without(v, left_out) if isinstance(v, Mapping) else v for k, v in values.items() if k not in left_out}
+    return {k: v for k, v in kept.items() if v not in (None, "", [], (), [""], {})}
 
 
 def _list(values: Mapping[str, Any]) -> str:

@@ -17,6 +17,9 @@ COLOURS = 8
 LETTER = 7.4
 """Width that a letter of a bold label may have [px]; fonts differ, so it is a wide one."""
 
+WIDE = 600
+"""Charts from this width on are scrolled, not shrunk, on a small screen [px]."""
+
 
 def esc(text: object) -> str:
     """Text for HTML; control characters, which HTML has no place for, become a visible sign."""
@@ -33,11 +36,13 @@ def short(text: str, letters: int) -> str:
     return text if len(text) <= letters else text[: letters * 2 // 3] + "…" + text[len(text) - letters // 3 + 1 :]
 
 
-def _wrap(width: float, height: float, title: str, body: list[str], kind: str = "") -> str:
-    return (
-        f'<svg class="chart {kind}" viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{esc(title)}" '
+def _wrap(width: float, height: float, title: str, body: list[str]) -> str:
+    wide = width >= WIDE
+    drawn = (
+        f'<svg class="chart{" wide" if wide else ""}" viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{esc(title)}" '
         f'style="max-width:{width:g}px">{"".join(body)}</svg>'
     )
+    return f'<div class="scroll">{drawn}</div>' if wide else drawn
 
 
 def _text(x: float, y: float, said: object, kind: str = "", anchor: str = "start", tip: str = "") -> str:
@@ -186,7 +191,7 @@ def gauge(rows: Sequence[tuple[int, str, Breakdown]], lengths: Sequence[int]) ->
         return ""
     width, step, top = 1000, 40 if len(rows) > 1 else 22, 8
     low, high = min(lengths), max(lengths)
-    x = _scale(low, high * 1.05, 7, width - 7)
+    x = _scale(low, high, 14, width - 14)
     bottom = top + step * len(rows)
     body = []
     for n in lengths:
@@ -199,13 +204,13 @@ def gauge(rows: Sequence[tuple[int, str, Breakdown]], lengths: Sequence[int]) ->
         assert b.tokens is not None
         middle = top + step * i + step - 11
         if len(rows) > 1:
-            body.append(_text(x(low) - 6, middle - 11, short(name, 80), f"name {colour(index)}", tip=name))
+            body.append(_text(x(low) - 14, middle - 11, short(name, 80), f"name {colour(index)}", tip=name))
         end = x(high)
         sure = x(max(low, min(high, (b.low or low) if not (b.censored and b.high is None) else b.tokens)))
         reach = x(max(low, min(high, b.high or high))) if not (b.censored and b.high is None) else end
-        start = x(low) - 6
+        start = x(low) - 14
         tip = f"<title>{esc(f'{name} {words.fall(b)}')}</title>"
-        body.append(_rect(start, middle - 4, end - start + 6, 8, "rope", ' rx="4"'))
+        body.append(_rect(start, middle - 4, end - start + 14, 8, "rope", ' rx="4"'))
         body.append(_rect(start, middle - 4, sure - start, 8, f"sure {colour(index)}", ' rx="4"', tip))
         body.append(_rect(sure - 2, middle - 4, reach - sure + 2, 8, f"unsure {colour(index)}", ' rx="3"', tip))
         if not b.censored:

@@ -92,9 +92,9 @@ def verdict(breakdown: Breakdown) -> tuple[str, str, str]:
         return f"has no breakdown length: {breakdown.note or 'not enough was measured'}", "", ""
     if breakdown.censored and high is None:
         sure = f"; 95 %: at least {about(low)}" if low is not None and low < tokens else ""
-        return "reads reliably to at least", f"{length(tokens)} tokens", f"the longest measured{sure}"
+        return "reads reliably to at least", f"{length(tokens)} tokens", f"the longest length measured{sure}"
     if breakdown.censored:
-        return "has broken down by", f"{length(tokens)} tokens", "the shortest measured beyond the base"
+        return "has broken down by", f"{length(tokens)} tokens", "the shortest length measured beyond the base"
     return "reads reliably to about", f"{about(tokens)} tokens", f"95 %: {reach(breakdown)}"
 
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import leadline
 from leadline import catalog
-from leadline.nouns import NOT_ASKED, Answer, Item, Prompt, Record, UserError
+from leadline.nouns import MARKS, NOT_ASKED, Answer, Item, Prompt, Record, UserError
 from leadline.runs import prompts
 from leadline.runs import records as files
 from leadline.runs.journal import Journal
@@ -56,6 +56,8 @@ CPU_BATCH = 16_384
 """Most tokens asked of a local model at once where it runs on a processor."""
 AROUND = 80
 """Characters kept on both sides of a piece of evidence, for reading."""
+EXCERPTS, EXCERPT = 16, 1200
+"""Pieces of evidence kept of a sample, and characters of each: `leadline show` has the prompt whole."""
 
 
 @dataclass(frozen=True)
@@ -506,6 +508,12 @@ def _user_errors() -> Iterator[None]:
         raise UserError(one_line(str(getattr(error, "message", error)))) from error
 
 
+def _excerpt(content: str, a: int, b: int) -> str:
+    """A piece of evidence between its marks, with the text around it; the middle of a long one is left out."""
+    piece = content[a:b] if b - a <= EXCERPT else f"{content[a : a + EXCERPT // 2]} [...] {content[b - EXCERPT // 2 : b]}"
+    return content[max(0, a - AROUND) : a] + MARKS[0] + piece + MARKS[1] + content[b : b + AROUND]
+
+
 def _record(plan: Plan, cell: Cell, item: Item, prompt: Prompt, answer: Answer) -> Record:
     task = task_of(cell.task)
     score = task.score(prompt.answers, item, answer)
@@ -531,7 +539,7 @@ def _record(plan: Plan, cell: Cell, item: Item, prompt: Prompt, answer: Answer) 
         scope=prompt.scope,
         question=prompt.question,
         answers=tuple(prompt.answers),
-        evidence=tuple(content[max(0, a - AROUND) : b + AROUND] for a, b in prompt.evidence),
+        evidence=tuple(_excerpt(content, a, b) for a, b in prompt.evidence[:EXCERPTS]),
         answer=answer.text,
         extracted=score.extracted,
         score=score.value,

@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from transformers import LlamaForCausalLM
 
 from leadline.data.phrasings import Wording
-from leadline.training.data.minnow import ANSWER, BUILDERS, COPY, Reader
+from leadline.training.data.minnow import BUILDERS
+from leadline.training.data.reader import ANSWER, COPY, Reader
 from leadline.training.pretrain import hidden
 from leadline.training.vocabulary import BOS, EOS, SPECIAL, Encoder
 

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
-from leadline.training.data.minnow import ANSWER, Batch
+from leadline.training.data.reader import ANSWER, Batch
 
 
 def hidden(model: LlamaForCausalLM, ids: Tensor, dtype: torch.dtype) -> Tensor:

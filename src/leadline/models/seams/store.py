@@ -28,7 +28,7 @@ class Ledger:
     owner: object
     """The stack that made it; another one must not read it."""
     expect: int | None = None
-    """Columns of the prompt that is being fed, where its end is known ahead."""
+    """Columns that will have been fed when the prompt ends, where that is known ahead."""
     skipped: int = 0
     """Columns that a context method left out."""
     shift: Tensor | None = None
@@ -128,7 +128,8 @@ class Store(CacheLayerMixin):
         for tape in self.tapes:
             tape.take(index)
         self.pos = gather(self.pos, index)
-        self.notes = {name: gather(note.expand(-1, max(note.shape[1], index.shape[1]), -1), index) for name, note in self.notes.items()}
+        heads = index.shape[1]
+        self.notes = {name: gather(note.expand(-1, max(note.shape[1], heads), -1), index) for name, note in self.notes.items()}
         self._count()
         # Room that no row fills any more.
         longest = max(self.rows)
@@ -230,9 +231,10 @@ class Store(CacheLayerMixin):
             step.valid = valid if step.valid is not None or len(set(counts)) > 1 else None
             left = [max(0, n - observed.queries) for n in left]
         for observed in trial:
-            if observed.step.q.shape[2]:
-                del observed.step.look
-                self._digest(observed.step)
+            step = observed.step
+            if step.q.shape[2]:
+                step.look = self.look(step.q, step.q_pos, step.valid)
+                self._digest(step)
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
         """Rows by index, as beam search asks."""

@@ -22,7 +22,8 @@ from leadline.catalog import nearest
 from leadline.data import lexicon, phrasings
 from leadline.nouns import UserError
 from leadline.training import vocabulary
-from leadline.training.data.minnow import BUILDERS, Batch, Reader, mixture
+from leadline.training.data.minnow import BUILDERS, mixture
+from leadline.training.data.reader import Batch, Reader
 from leadline.training.examine import digest, examine
 from leadline.training.pretrain import Phase, Plan, train
 from leadline.training.priming import prime

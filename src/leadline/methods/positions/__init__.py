@@ -1,0 +1,1 @@
+"""Methods that change the indices that the model sees."""
