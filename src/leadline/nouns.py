@@ -120,6 +120,8 @@ class Prompt:
     """Strings that end the answer of a completion model."""
     shared_chars: int = 0
     """Length of the head of `text` that other prompts over the same haystack share [characters]."""
+    note: str = ""
+    """What a reader should know about how it was built, as that noise had to be repeated."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """The item's, for scorers elsewhere."""
 

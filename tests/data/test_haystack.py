@@ -220,8 +220,10 @@ def test_short_noise_goes_round(tokenizer_of, tmp_path):
     (tmp_path / "a.txt").write_text(" ".join(prose.sentences(30, 4)))
     builder = Builder(tokenizer_of("merges-plain"), noise=f"file(path={str(tmp_path / 'a.txt')!r})")
     one = item()
-    for length in (512, 4096, 30000):
-        check(builder, one, length, builder.build(one, length))
+    for length in (256, 4096, 30000):
+        prompt = builder.build(one, length)
+        check(builder, one, length, prompt)
+        assert ("times over" in prompt.note) == (length > 256)
     with pytest.raises(UserError, match="nothing left"):
         builder.build(item(avoid=(" ",)), 4096)
 

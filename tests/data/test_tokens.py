@@ -1,6 +1,7 @@
 """Tokenizers and templates read as transformers reads them."""
 
 import json
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -142,3 +143,8 @@ def test_meeting_is_the_first_common_border():
 def test_minnow_is_found():
     tok = load_tokenizer("minnow")
     assert isinstance(tok.core, tokenizers.Tokenizer) and tok.count("The code of amber falcon is 482193.") > 5
+
+
+def test_the_day_can_be_fixed(folder):
+    tok = load_tokenizer(str(folder / "bytes-headers"), today=datetime(1902, 1, 1))
+    assert "Today: 19\n" in tok.render(USER)

@@ -606,6 +606,14 @@ class _Job:
             answer_tokens=item.answer_tokens,
             cluster=item.cluster,
             sha=hashlib.sha256(text.encode()).hexdigest()[:16],
+            note=self._note(context),
             stop=("\n",) if item.single_line and builder.tokenizer.template is None else (),
             meta=item.meta,
         )
+
+    def _note(self, context: _Context) -> str:
+        """Says where the source was too short, so that noise had to be used more than once."""
+        if self.tape is None or not self.tape.exhausted:
+            return ""
+        held, used = len(self.tape.text), sum(p[1] - p[0] for p in context.parts if not isinstance(p, str))
+        return f"noise of {held} characters used {used / held:.1f} times over" if used > held else ""

@@ -144,8 +144,8 @@ def _from_hub(name: str, config: str, revision: str) -> Iterator[tuple[str, Any]
         rows: Any = datasets.load_dataset(name, config or None, split="test", revision=revision or None)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
-            f"hub data set {name!r} could not be read ({next(iter(str(error).splitlines()), type(error).__name__)}): check name, "
-            "configuration (owner/name:config) and connection, or name one of its files (owner/name/path/to/file)"
+            f"hub data set {name!r} could not be read ({next(iter(str(error).splitlines()), type(error).__name__)}): "
+            "check name, configuration (owner/name:config) and connection, or name one of its files (owner/name/path/to/file)"
         ) from error
     return ((f"{name} row {i}", row) for i, row in enumerate(rows))
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property, lru_cache
 from importlib import resources
 from itertools import chain
@@ -41,6 +42,8 @@ class Tokenizer:
     """Jinja source of the chat template; None for a model that only completes text."""
     named: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Special tokens by role, as templates ask for them (`bos_token`, ...)."""
+    today: datetime | None = None
+    """The day that templates are told; None for the real one, with which prompts change from day to day."""
 
     @cached_property
     def identity(self) -> str:
@@ -110,7 +113,12 @@ class Tokenizer:
 
         try:
             text = _compile(self.template).render(
-                messages=[dict(m) for m in messages], tools=None, documents=None, add_generation_prompt=True, **self.named
+                messages=[dict(m) for m in messages],
+                tools=None,
+                documents=None,
+                add_generation_prompt=True,
+                strftime_now=lambda form: (self.today or datetime.now()).strftime(form),
+                **self.named,
             )
         except jinja2.TemplateError as error:
             raise UserError(f"the chat template of {self.name} does not accept this: {error}") from error
@@ -135,8 +143,6 @@ def _starts(coded: tokenizers.Encoding) -> Starts:
 @lru_cache(maxsize=16)
 def _compile(template: str) -> Any:
     """Compile in a sandbox with the helpers that templates expect; none of them can reach files or Python."""
-    from datetime import datetime
-
     import jinja2
     import jinja2.ext
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -160,37 +166,37 @@ def _compile(template: str) -> Any:
         trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols, Generation]
     )
     environment.filters["tojson"] = tojson
-    clock: Callable[[str], str] = lambda form: datetime.now().strftime(form)  # noqa: E731
-    environment.globals.update(raise_exception=raise_exception, strftime_now=clock)
+    environment.globals.update(raise_exception=raise_exception)
     try:
         return environment.from_string(template)
     except jinja2.TemplateSyntaxError as error:
         raise UserError(f"the chat template cannot be read: {error}") from error
 
 
-def load_tokenizer(spec: str) -> Tokenizer:
+def load_tokenizer(spec: str, today: datetime | None = None) -> Tokenizer:
     """The tokenizer of a checkpoint.
 
     Args:
         spec: `minnow`, a folder with a tokenizer.json, such a file itself, or a hub id (`owner/name`, `owner/name@revision`).
+        today: The day that chat templates are told; None for the real one.
 
     Raises:
         UserError: there is none, it cannot be reached or cannot be read.
     """
     if spec == "minnow":
         folder = Path(str(resources.files("leadline"))) / "models" / "minnow_weights"
-        return _read(folder / "tokenizer.json", spec)
+        return _read(folder / "tokenizer.json", spec, today)
     path = Path(spec).expanduser()
     if path.is_file():
-        return _read(path, spec)
+        return _read(path, spec, today)
     if path.is_dir():
-        return _read(path / "tokenizer.json", spec)
+        return _read(path / "tokenizer.json", spec, today)
     if spec.startswith((".", "/", "~")) or spec.count("/") != 1 or spec.endswith(".json"):
         raise UserError(
             f"there is no tokenizer at {spec!r}: give a folder that holds tokenizer.json, the file itself, "
             "a hub id (owner/name), or minnow"
         )
-    return _read(_download(spec) / "tokenizer.json", spec)
+    return _read(_download(spec) / "tokenizer.json", spec, today)
 
 
 def _download(spec: str) -> Path:
@@ -213,7 +219,7 @@ def _line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def _read(path: Path, name: str) -> Tokenizer:
+def _read(path: Path, name: str, today: datetime | None) -> Tokenizer:
     if not path.is_file():
         raise UserError(
             f"{name!r} has no tokenizer.json ({path}): load it once with transformers' AutoTokenizer and `save_pretrained` it "
@@ -244,7 +250,7 @@ def _read(path: Path, name: str) -> Tokenizer:
     template = file.read_text(encoding="utf-8") if file.is_file() else config.get("chat_template")
     if isinstance(template, list):
         template = {t["name"]: t["template"] for t in template}.get("default")
-    return Tokenizer(name, core, template, named)
+    return Tokenizer(name, core, template, named, today)
 
 
 def _json(path: Path) -> dict[str, Any]:

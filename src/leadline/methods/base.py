@@ -36,6 +36,7 @@ from leadline.models.seams.parts import (
 )
 from leadline.models.seams.rotary import from_base, unscaled
 from leadline.models.seams.store import Store
+from leadline.models.seams.tape import SPARE
 from leadline.nouns import UserError
 
 SEAMS = (Rope, Positions, Temper, Attention, Policy, Codec, Context, Drafter)
@@ -136,6 +137,7 @@ def plan(methods: tuple[Method, ...]) -> Plan:
 
 
 __all__ = [
+    "SPARE",
     "Attention",
     "Codec",
     "Coded",

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime
+import errno
 import json
 import os
 import platform
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from leadline.data.haystack import Builder
     from leadline.runs.provider import Asked
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 RUN = "run.json"
 LOGS = "logs"
 LOCAL_SAMPLES = 512
@@ -218,7 +220,12 @@ class Run:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return asyncio.run(work())
+            try:
+                return asyncio.run(work())
+            except OSError as error:
+                if error.errno not in FULL:
+                    raise
+                raise UserError(f"cannot write the log in {self.folder / LOGS}: {error.strerror}; make room and run this again") from error
         # A notebook has a loop of its own, in which nothing can be waited for.
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(asyncio.run, work()).result()

@@ -156,7 +156,7 @@ class Plan:
     def from_json(cls, values: Mapping[str, Any]) -> Plan:
         """The plan that `to_json` wrote."""
         known = {f.name for f in dataclasses.fields(cls)}
-        tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
+        tuples: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
         return cls(**tuples | {"tasks": tuple(catalog.parse(t) for t in values["tasks"])})
 
 

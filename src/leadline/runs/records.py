@@ -82,7 +82,7 @@ def _metadata(path: Path) -> dict[bytes, bytes]:
 
 def record(row: dict[str, Any]) -> Record:
     """A record from a row of JSON or Parquet values; fields that the row lacks take their defaults."""
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items() if k in _FIELDS}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items() if k in _FIELDS}
     return Record(**values)
 
 

@@ -42,7 +42,7 @@ class LongScore:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON; what is not there is left out, except value, low and high."""
-        extra = {k: v for k, v in (("base", self.base), ("raw", self.raw)) if v is not None}
+        extra: dict[str, Any] = {k: v for k, v in (("base", self.base), ("raw", self.raw)) if v is not None}
         if self.ratios_first is not None:
             extra["ratios_first"] = self.ratios_first.to_json()
         return {"value": self.value, "low": self.low, "high": self.high, **extra, **({"note": self.note} if self.note else {})}
@@ -328,7 +328,7 @@ def _read_table(table: Mapping[str, Any]) -> tuple[list[int], list[int], dict[st
     lengths = table.get("lengths", table.get("lengths_k"))
     if not isinstance(lengths, list) or not lengths or not all(isinstance(v, int) and not isinstance(v, bool) for v in lengths):
         raise UserError(f"the table's 'lengths' must be a list of whole numbers, got {lengths!r}; it must be {shape}")
-    base = table.get("base")
+    base: Any = table.get("base")
     if isinstance(base, str) and base.removeprefix("length ").isdigit():
         base = int(base.removeprefix("length "))
     base = base if isinstance(base, list) else [base]

@@ -198,7 +198,7 @@ def _group(name: Key, rows: list[Record], share: float) -> Group:
     chance = {task: mine[0].chance for task, mine in by_task.items()}
     base = {task: _base_lengths(mine) for task, mine in by_task.items()}
     falls = {t: _censor(breakdown(means[t], base[t], share=share, chance=chance[t]), by_task[t]) for t in tasks}
-    scores = [np.mean([r.score for r in _counted(mine)]) for mine in by_task.values() if _counted(mine)]
+    scores = [np.mean([float(r.score or 0) for r in _counted(mine)]) for mine in by_task.values() if _counted(mine)]
     return Group(
         *name,
         cells=cells,

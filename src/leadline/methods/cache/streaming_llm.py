@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from leadline.methods.base import Layer, Method, Policy, Positions, Store, View
+from leadline.methods.base import SPARE, Layer, Method, Policy, Positions, Store, View
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class StreamingLlm(Method, Positions, Policy):
 
     def settle(self, store: Store, decoding: bool) -> None:
         # The next query reads recent - 1 tokens before itself.
-        store.keep_ends(self.start, self.recent - 1)
+        store.keep_ends(self.start, self.recent - 1, slack=SPARE if decoding else 0)
 
     def bound(self, tokens: int, generated: int, layer: int, layers: int) -> int:
         return self.start + self.recent - 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from leadline.methods.base import Layer, Method, Policy, Positions, Store, View
+from leadline.methods.base import SPARE, Layer, Method, Policy, Positions, Store, View
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class LmInfinite(Method, Positions, Policy):
 
     def settle(self, store: Store, decoding: bool) -> None:
         # The next query reads n_local - 1 tokens before itself.
-        store.keep_ends(self.n_global, self.n_local - 1)
+        store.keep_ends(self.n_global, self.n_local - 1, slack=SPARE if decoding else 0)
 
     def bound(self, tokens: int, generated: int, layer: int, layers: int) -> int:
         return self.n_global + self.n_local - 1

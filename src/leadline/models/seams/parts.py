@@ -238,12 +238,22 @@ class Plan:
         return next((part for part in self.attention if phase in part.phases), None)
 
 
-def stable_top(scores: Tensor, count: int) -> Tensor:
+def stable_top(scores: Tensor, count: int | list[int]) -> Tensor:
     """Indices of the `count` highest along the last dimension, ascending; of equals the earlier one.
 
-    Shapes: (..., keys) -> (..., count).
+    Args:
+        scores: (batch, ..., keys).
+        count: one for all, or one for each row of the batch.
+
+    Returns:
+        (batch, ..., most of the counts), with -1 at the left of rows whose count is less.
     """
-    return scores.sort(-1, descending=True, stable=True).indices[..., :count].sort(-1).values
+    most = count if isinstance(count, int) else max(count)
+    index = scores.sort(dim=-1, descending=True, stable=True).indices[..., :most]
+    if not isinstance(count, int):
+        counts = torch.tensor(count, device=scores.device).view(-1, *[1] * (scores.ndim - 1))
+        index = index.masked_fill(torch.arange(index.shape[-1], device=scores.device) >= counts, -1)
+    return index.sort(dim=-1).values
 
 
 def group_mean(x: Tensor, kv_heads: int) -> Tensor:

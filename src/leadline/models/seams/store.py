@@ -16,7 +16,7 @@ from transformers import Cache
 from transformers.cache_utils import CacheLayerMixin
 
 from leadline.models.seams.layer import Layer, Look, Step
-from leadline.models.seams.parts import Codec, Policy
+from leadline.models.seams.parts import Codec, Policy, stable_top
 from leadline.models.seams.tape import CodedTape, Tape, gather, right_aligned
 from leadline.nouns import UserError
 
@@ -120,27 +120,43 @@ class Store(CacheLayerMixin):
     def keep(self, index: Tensor) -> None:
         """Keep entries by index (batch, 1 or kv_heads, kept), ascending; the others are freed.
 
-        Each row must keep as many real entries in all its kv-heads; where it has too few, padding fills up.
+        Each row must keep as many real entries in all its kv-heads; where it has too few, padding fills up, or -1 at
+        the left, which makes padding.
         """
         self._uncode()
-        if index.shape[1] > self.pos.shape[1]:
-            self.pos = self.pos.expand(-1, index.shape[1], -1)
+        heads = index.shape[1]
+        if heads > self.pos.shape[1]:
+            self.pos = self.pos.expand(-1, heads, -1)
+        none = index < 0
+        index = index.clamp(min=0)
         for tape in self.tapes:
             tape.take(index)
         self.pos = gather(self.pos, index)
-        heads = index.shape[1]
         self.notes = {name: gather(note.expand(-1, max(note.shape[1], heads), -1), index) for name, note in self.notes.items()}
-        self._count()
-        # Room that no row fills any more.
-        longest = max(self.rows)
-        if longest < self.length:
-            self._tail(longest)
+        if none.any():
+            self.padded = True
+            self.pos = self.pos.masked_fill(none, -1)
+        if not self.padded:
+            self.rows = [self.length] * len(self.rows)
+            return
+        self.rows = self.valid[:, 0].sum(-1).tolist()
+        # Columns that no row fills any more.
+        if max(self.rows) < self.length:
+            self._tail(max(self.rows))
 
     def keep_newest(self, count: int) -> None:
         """Keep the newest `count` entries of each row and kv-head."""
         if self.length > count:
             self._uncode()
             self._tail(count)
+
+    def keep_ends(self, first: int, newest: int, slack: int = 0) -> None:
+        """Keep the first tokens of the text and the newest entries, once there are more than `slack` too many."""
+        if self.length <= first + newest + slack:
+            return
+        column = torch.arange(self.length, device=self.pos.device)
+        flags = ((self.pos >= 0) & (self.pos < first)) | (column >= self.length - newest)
+        self.keep(stable_top(flags.byte(), int(flags.sum(-1).max())))
 
     # ---------------------------------------------------------------- what the host uses
 
@@ -314,19 +330,13 @@ class Store(CacheLayerMixin):
         self.notes = {name: note[..., note.shape[-1] - count :].clone() for name, note in self.notes.items()}
         self.rows = [min(row, count) for row in self.rows]
 
-    def _count(self) -> None:
-        if self.padded:
-            self.rows = self.valid[:, 0].sum(-1).tolist()
-        else:
-            self.rows = [self.length] * len(self.rows)
-
     def _padding_first(self, valid: Tensor) -> None:
         """Move new padding (batch, new) to the left, before what was held."""
         new = valid.shape[1]
 
         def order(length: int) -> Tensor:
             old = valid.new_ones(valid.shape[0], length - new)
-            return torch.cat([old, valid], -1).byte().argsort(-1, stable=True)[:, None]
+            return torch.cat([old, valid], -1).byte().sort(dim=-1, stable=True).indices[:, None]
 
         self._arrange(order)
 
@@ -358,12 +368,9 @@ class Store(CacheLayerMixin):
 
             def order(length: int) -> Tensor:
                 kept = torch.arange(length, device=extra.device)[None] < length - extra[:, None]
-                return kept.byte().argsort(-1, stable=True)[:, None]
+                return kept.byte().sort(dim=-1, stable=True).indices[:, None]
 
             self._arrange(order)
-        self._count_after(counts)
-
-    def _count_after(self, counts: list[int]) -> None:
         if self.padded:
             self.rows = self.valid[:, 0].sum(-1).tolist()
         else:

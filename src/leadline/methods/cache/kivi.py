@@ -1,0 +1,102 @@
+"""KIVI: keep keys in few bits per channel and values in few bits per token, the newest in full."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from leadline.methods.base import Codec, Coded, Facts, Method, UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kivi(Method, Codec):
+    """KIVI: keep keys in few bits per channel and values in few bits per token, the newest in full.
+
+    Paper: Liu et al., ICML 2024, arXiv:2402.02750, algorithm 1; official code
+      https://github.com/jy-yuan/KIVI@876b4d2, MIT.
+    Differs: codes are packed in bytes, not 32-bit words; a group of equal numbers is exact (the code divides by 0);
+      groups begin at each row's first real token; under methods that change positions keys are coded unrotated.
+    Shapes: keys (batch, kv_heads, groups * group, head_dim) -> codes (batch, kv_heads, groups, head_dim, group * bits / 8).
+    Cost: O(keys) decoding at each step into a full copy, bits / 8 + 2 * itemsize / group bytes per number;
+      phase: prefill and decode.
+    """
+
+    bits: int = 2
+    """Bits per number: 2, 4 or 8; the authors advise 4 for models with grouped queries."""
+    group: int = 32
+    """Numbers that share a scale and a minimum: tokens of a channel for keys, channels of a token for values."""
+    residual: int = 128
+    """Newest entries kept in full, a multiple of the group [tokens]."""
+
+    neutral = {"group": 8, "residual": 208}
+    trial = {"group": 8, "residual": 16}
+    excepts = {3: "a later turn reads the earlier one in coded form, one long prompt reads itself in full"}
+
+    def __post_init__(self) -> None:
+        self.require(
+            bits=self.bits in (2, 4, 8),
+            group=self.group >= 1 and self.group * self.bits % 8 == 0,
+            residual=self.residual >= self.group and self.residual % self.group == 0,
+        )
+
+    @property
+    def key_block(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.group
+
+    def fit(self, model: Facts) -> None:
+        dim = getattr(model.config, "head_dim", None) or model.config.hidden_size // model.config.num_attention_heads
+        if dim % self.group:
+            raise UserError(f"{self}: heads of {dim} channels do not divide into groups of {self.group}: choose another group")
+        if model.slides:
+            raise UserError(
+                f"{self}: every layer of this model keeps a window of {model.windows[0]} tokens only, which tokens leave "
+                "one by one, and groups cannot: use a model with layers that keep all"
+            )
+
+    def due(self, tokens: int) -> tuple[int, int]:
+        return tokens - tokens % self.residual, max(0, tokens - self.residual)
+
+    def encode_keys(self, x: Tensor) -> Coded:
+        # [B, H, groups, D, tokens of a group]
+        return self._encode(x.unflatten(2, (-1, self.group)).transpose(-1, -2))
+
+    def decode_keys(self, coded: Coded, like: Tensor) -> Tensor:
+        return self._decode(coded, like).transpose(-1, -2).flatten(2, 3)
+
+    def encode_values(self, x: Tensor) -> Coded:
+        # [B, H, tokens, groups, channels of a group]
+        return self._encode(x.unflatten(3, (-1, self.group)))
+
+    def decode_values(self, coded: Coded, like: Tensor) -> Tensor:
+        return self._decode(coded, like).flatten(3, 4)
+
+    def bound(self, tokens: int, head_dim: int, itemsize: int) -> int:
+        keys, values = self.due(tokens)
+        full = (2 * tokens - keys - values) * head_dim * itemsize
+        numbers = (keys + values) * head_dim
+        return full + numbers * self.bits // 8 + numbers // self.group * 2 * itemsize
+
+    def _encode(self, x: Tensor) -> Coded:
+        """Groups (..., group) to packed codes (..., group * bits / 8), scales (..., 1) and minima (..., 1)."""
+        low, high = x.amin(-1, keepdim=True), x.amax(-1, keepdim=True)
+        most = 2**self.bits - 1
+        scale = ((high.float() - low.float()) / most).to(x.dtype)
+        scale = torch.where(scale == 0, torch.ones_like(scale), scale)
+        codes = ((x.float() - low.float()) / scale.float()).clamp(0, most).round().to(torch.uint8)
+        return self._pack(codes), scale, low
+
+    def _decode(self, coded: Coded, like: Tensor) -> Tensor:
+        packed, scale, low = coded
+        return self._unpack(packed).to(like.dtype) * scale + low
+
+    def _pack(self, codes: Tensor) -> Tensor:
+        """Codes (..., n) to bytes (..., n * bits / 8), the first code in the lowest bits."""
+        shifts = torch.arange(0, 8, self.bits, dtype=torch.uint8, device=codes.device)
+        # Fields do not overlap, so their sum is their union.
+        return (codes.unflatten(-1, (-1, len(shifts))) << shifts).sum(-1, dtype=torch.uint8)
+
+    def _unpack(self, packed: Tensor) -> Tensor:
+        shifts = torch.arange(0, 8, self.bits, dtype=torch.uint8, device=packed.device)
+        return ((packed[..., None] >> shifts) & (2**self.bits - 1)).flatten(-2)
