@@ -18,7 +18,8 @@ from transformers import LlamaForCausalLM
 from leadline import catalog
 from leadline.data.haystack import Builder
 from leadline.data.tokens import load_tokenizer
-from leadline.training.examine import right, wilson
+from leadline.scoring.stats import wilson
+from leadline.training.examine import right
 from leadline.training.recipes.minnow import PROFILES, Minnow
 
 TASKS = ("needle", "kv-retrieval(haystack=records)", "kv-retrieval", "single-doc-qa", "passage-retrieval", "multi-doc-qa")
@@ -37,7 +38,7 @@ def ask(folder: Path, spec: str, length: int, n: int) -> dict:
         ids = tokenizer.ids(prompt.text)
         whole = tokenizer.ids(f"{prompt.text} {prompt.answers[0]}")
         hits += right(model, ids, whole[len(ids) :])
-    low, high = wilson(hits, n)
+    low, high = wilson(hits / n, n, 1.96)
     row = {"task": spec, "length": length, "n": n, "score": round(hits / n, 4), "low": round(low, 4), "high": round(high, 4)}
     print(row, file=sys.stderr, flush=True)
     return row

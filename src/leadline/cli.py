@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import re
 import sys
 from pathlib import Path
@@ -45,6 +46,8 @@ DEFAULT_TASKS = "needle,kv-retrieval,variable-tracking,passage-retrieval,single-
 
 def main() -> NoReturn:
     """Entry point: runs a verb; users' mistakes end with one line and exit code 2."""
+    # On a full disk Inspect's trace log fails first, and would say so at every line.
+    logging.raiseExceptions = False
     for stream in (sys.stdout, sys.stderr):
         # A terminal or pipe that lacks a sign gets a question mark instead of an error.
         if hasattr(stream, "reconfigure"):

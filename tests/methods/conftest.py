@@ -44,7 +44,7 @@ def config(family: str, **changes: Any) -> Any:
             kinds = [("sliding_attention", "full_attention")[i % 2] for i in range(layers)]
             return t.Gemma3TextConfig(**sizes, sliding_window=12, layer_types=kinds, query_pre_attn_scalar=8)
         case "phi3":
-            return t.Phi3Config(**sizes)
+            return t.Phi3Config(**sizes, original_max_position_embeddings=sizes["max_position_embeddings"])
         case "glm4":
             return t.Glm4Config(**sizes, partial_rotary_factor=0.5)
         case "smollm3":

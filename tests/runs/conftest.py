@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from .server import Server
 
 from leadline.runs.plan import Plan, parse_tasks
+
+from .server import Server
 
 KEY = "sk-test-0123456789abcdef"
 

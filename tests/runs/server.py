@@ -14,7 +14,6 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-
 CODE = re.compile(r"\b\d{6}\b")
 COMMON = set("the a of is was what code secret in text find please note as everyone knows answer".split())
 
@@ -81,7 +80,9 @@ class Server:
             with self.lock:
                 self.at_once -= 1
 
-    def send(self, handler: BaseHTTPRequestHandler, status: int, text: str, kind: str = "application/json", **headers: str) -> None:
+    def send(
+        self, handler: BaseHTTPRequestHandler, status: int, text: str, kind: str = "application/json", **headers: str
+    ) -> None:
         data = text.encode()
         handler.send_response(status)
         handler.send_header("content-type", kind)
@@ -95,11 +96,25 @@ class Server:
         message = {"role": "assistant", "content": text, **more}
         usage = {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107}
         choice = {"index": 0, "message": message, "finish_reason": finish}
-        reply = {"id": "x", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice], "usage": usage}
+        reply = {
+            "id": "x",
+            "object": "chat.completion",
+            "created": 1,
+            "model": body["model"],
+            "choices": [choice],
+            "usage": usage,
+        }
         self.send(handler, 200, json.dumps(reply))
 
-    def error(self, handler: BaseHTTPRequestHandler, status: int, message: str, code: str | None = None, **headers: str) -> None:
-        self.send(handler, status, json.dumps({"error": {"message": message, "type": "invalid_request_error", "code": code}}), **headers)
+    def error(
+        self, handler: BaseHTTPRequestHandler, status: int, message: str, code: str | None = None, **headers: str
+    ) -> None:
+        self.send(
+            handler,
+            status,
+            json.dumps({"error": {"message": message, "type": "invalid_request_error", "code": code}}),
+            **headers,
+        )
 
     def do_ok(self, handler: Any, body: Any, prompt: str) -> None:
         self.complete(handler, body, find(prompt))
@@ -161,10 +176,14 @@ class Server:
         self.complete(handler, body, "\ud83d half a character, then " + find(prompt))
 
     def do_over(self, handler: Any, body: Any, prompt: str) -> None:
-        self.error(handler, 400, "This model's maximum context length is 4096 tokens. However, you sent 9.", "context_length_exceeded")
+        self.error(
+            handler, 400, "This model's maximum context length is 4096 tokens. However, you sent 9.", "context_length_exceeded"
+        )
 
     def do_over_vllm(self, handler: Any, body: Any, prompt: str) -> None:
-        text = "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens. Please reduce the length."
+        text = (
+            "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens. Please reduce the length."
+        )
         reply = {"object": "error", "message": text, "type": "BadRequestError", "param": None, "code": 400}
         self.send(handler, 400, json.dumps(reply))
 
@@ -195,7 +214,9 @@ def find(prompt: str) -> str:
     """The code that the question asks for: that of the sentence which shares the most words with it."""
     head, _, question = prompt.rstrip().rpartition("\n")
     asked = set(re.findall(r"[a-z]+", question.lower())) - COMMON
-    best = max((len(asked & set(re.findall(r"[a-z]+", s.lower()))), s) for s in re.split(r"(?<=[.!?])\s+", head) if CODE.search(s))
+    best = max(
+        (len(asked & set(re.findall(r"[a-z]+", s.lower()))), s) for s in re.split(r"(?<=[.!?])\s+", head) if CODE.search(s)
+    )
     code = CODE.search(best[1])
     return code[0] if code and best[0] else "I do not know"
 

@@ -20,7 +20,8 @@ from leadline.runs import journal, records
 CONNECTIONS = 4
 SAMPLES = 60
 PARENT = """
-import os, sys
+import logging, os, sys
+logging.raiseExceptions = False  # as the command line has it: a log that cannot be written is no reason to shout
 import inspect_ai, openai
 from inspect_ai.model import get_model
 from leadline.runs import provider
@@ -50,8 +51,7 @@ class Runs:
 
     def __init__(self, errors: Path) -> None:
         code = PARENT.format(connections=CONNECTIONS)
-        # Inspect's trace file would be the first to hit the limit that stands for a full disk.
-        env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "INSPECT_TRACE_FILE": "/dev/null"}
+        env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "INSPECT_TRACE_FILE": str(errors.with_suffix(".trace"))}
         self.errors = errors
         with errors.open("w") as log:
             self.parent = subprocess.Popen(
@@ -101,7 +101,7 @@ def prompts(folder: Path) -> set[tuple[str, str]]:
 def test_kills(kills, serve, runs, tmp_path):
     rng = random.Random(kills)
     server = serve(delay=0.1)
-    samples = 12 * kills
+    samples = 8 * kills
     begun = time.perf_counter()
     finished: set[tuple[str, str]] = set()
     landed = 0
@@ -126,7 +126,9 @@ def test_kills(kills, serve, runs, tmp_path):
     assert runs.wait() == 0, runs.said()
     requests = server.asked.total()
     took = time.perf_counter() - begun
-    print(f"{landed} kills in flight, {requests} requests for {2 * samples} samples, {len(finished)} before the end, {took:.0f} s")
+    print(
+        f"{landed} kills in flight, {requests} requests for {2 * samples} samples, {len(finished)} before the end, {took:.0f} s"
+    )
     assert requests <= 2 * samples + kills * CONNECTIONS
     assert requests - before == 2 * samples - len(finished), "the last run asked what was in the journal"
     server.delay = 0.0

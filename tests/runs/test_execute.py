@@ -12,13 +12,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from .conftest import KEY
 
 from leadline import catalog
 from leadline.nouns import UserError
 from leadline.runs import prompts, records
 from leadline.runs.execute import Progress, Run, run
 from leadline.runs.plan import cells, dry_run, parse_tasks
+
+from .conftest import KEY
 
 
 def everything(folder: Path) -> bytes:
@@ -146,7 +147,9 @@ def test_no_key_is_written_anywhere(fault, serve, plan, tmp_path):
     url = server.url.replace("http://", "http://user:pass-9876-word@")
     with pytest.raises(UserError) if fault == "401" else open("/dev/null"):
         run(plan(server, base_url=url, lengths=(512,), base=(), samples=2), tmp_path / "run")
-    assert KEY in server.headers[0].get("Authorization", server.headers[0].get("authorization", "")) or "user" in str(server.headers[0])
+    assert KEY in server.headers[0].get("Authorization", server.headers[0].get("authorization", "")) or "user" in str(
+        server.headers[0]
+    )
     found = everything(tmp_path / "run")
     assert KEY.encode() not in found and b"pass-9876" not in found
 
@@ -288,5 +291,3 @@ def test_what_is_ours_to_answer_for_is_raised(serve, plan, tmp_path, monkeypatch
     monkeypatch.setattr(catalog.load("needle", "tasks"), "grade", broken)
     with pytest.raises(ZeroDivisionError, match="a bug in a scorer"):
         run(plan(serve()), tmp_path / "run")
-
-

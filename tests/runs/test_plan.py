@@ -37,7 +37,11 @@ def make(**changes) -> Plan:
 
 def test_cells():
     found = cells(make(tasks=parse_tasks("needle,kv-retrieval"), base=(256, 512)))
-    assert [(str(c.task), c.length, c.base) for c in found[:3]] == [("needle", 256, True), ("needle", 512, True), ("needle", 1024, False)]
+    assert [(str(c.task), c.length, c.base) for c in found[:3]] == [
+        ("needle", 256, True),
+        ("needle", 512, True),
+        ("needle", 1024, False),
+    ]
     assert len(found) == len({c.key for c in found}) == 6
     assert {c.length for c in cells(make(prior=True))} == {0, 256, 512, 1024}
 

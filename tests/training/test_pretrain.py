@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from leadline.training.data.reader import ANSWER, Batch
-from leadline.training.examine import right, wilson
+from leadline.training.examine import right
 from leadline.training.pretrain import Phase, Plan, hidden, train
 from leadline.training.priming import prime
 
@@ -111,9 +111,3 @@ def test_right_is_greedy_decoding():
     answer = said[0, len(prompt) :].tolist()
     assert right(model, prompt, answer)
     assert not right(model, prompt, [*answer[:2], (answer[2] + 1) % PIECES])
-
-
-def test_wilson():
-    low, high = wilson(390, 400)
-    assert (round(low, 3), round(high, 3)) == (0.955, 0.986)
-    assert wilson(0, 10)[0] == pytest.approx(0, abs=1e-9)

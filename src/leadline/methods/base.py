@@ -91,27 +91,23 @@ class Method:
         """
         for name, good in allowed.items():
             if not good:
-                raise UserError(f"{self.id()}: {name}={getattr(self, name)!r} cannot be; {self.about(name)}")
-
-    @classmethod
-    def about(cls, name: str) -> str:
-        """The documentation of a setting, in one line."""
-        return about(cls).get(name, "")
+                raise UserError(f"{self.id()}: {name}={getattr(self, name)!r} cannot be; {about(type(self)).get(name, '')}")
 
 
 def about(cls: type) -> dict[str, str]:
-    """What is written under each setting of a method's class."""
+    """What is written under each setting of a method's class, its bases' included."""
     import ast
     import inspect
     import textwrap
 
-    tree = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-    assert isinstance(tree, ast.ClassDef)
-    found = {}
-    for node, after in zip(tree.body, tree.body[1:], strict=False):
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(after, ast.Expr):
-            if isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
-                found[node.target.id] = " ".join(after.value.value.split())
+    found: dict[str, str] = {}
+    for base in reversed([c for c in cls.__mro__ if dataclasses.is_dataclass(c)]):
+        tree = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+        assert isinstance(tree, ast.ClassDef)
+        for node, after in zip(tree.body, tree.body[1:], strict=False):
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(after, ast.Expr):
+                if isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
+                    found[node.target.id] = " ".join(after.value.value.split())
     return found
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import datetime
 import errno
 import json
 import os
@@ -26,10 +25,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import leadline
 from leadline import catalog
-from leadline.nouns import MARKS, NOT_ASKED, Answer, Item, Prompt, Record, UserError
+from leadline.nouns import NOT_ASKED, Item, Prompt, Record, UserError
 from leadline.runs import prompts
 from leadline.runs import records as files
+from leadline.runs.asking import Asker, now, record_of
 from leadline.runs.journal import Journal
+from leadline.runs.limits import Spent
 from leadline.runs.plan import (
     Cell,
     Plan,
@@ -40,14 +41,12 @@ from leadline.runs.plan import (
     items_of,
     price,
     task_of,
-    tokenizer_of,
 )
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
 
     from leadline.data.haystack import Builder
-    from leadline.runs.provider import Asked
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 RUN = "run.json"
@@ -56,10 +55,6 @@ LOCAL_SAMPLES = 512
 """Samples of a local model that wait at a time, so that batches are full."""
 CPU_BATCH = 16_384
 """Most tokens asked of a local model at once where it runs on a processor."""
-AROUND = 80
-"""Characters kept on both sides of a piece of evidence, for reading."""
-EXCERPTS, EXCERPT = 16, 1200
-"""Pieces of evidence kept of a sample, and characters of each: `leadline show` has the prompt whole."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +110,7 @@ class Run:
         """What stopped the run before its end, to be raised when Inspect has wound down."""
         self.failed: set[tuple[str, str]] = set()
         """Samples that failed in this very run, and are not asked yet again."""
-        self.spent = _Spent(plan)
+        self.spent = Spent(plan)
         self.builders: dict[str, Builder] = {}
         self._total = self._finished = 0
         self._places = asyncio.Semaphore(1)
@@ -156,7 +151,7 @@ class Run:
         Raises:
             UserError: as `run`.
         """
-        from leadline.runs.provider import one_line
+        from leadline.runs.replies import one_line
 
         self._known |= {cell.key: cell for cell in wanted}
         self._write_run("running")
@@ -186,9 +181,11 @@ class Run:
             for log in logs:
                 if log.status == "error":
                     self._write_run("stopped", log.error.message if log.error else "")
-                    raise RuntimeError(f"Inspect stopped: {log.error.message if log.error else 'no reason given'} ({log.location})")
+                    raise RuntimeError(
+                        f"Inspect stopped: {log.error.message if log.error else 'no reason given'}; see {log.location}"
+                    )
         if self.spent.refused:
-            self.note(f"{self.spent.refused} samples were not asked: {self.spent.limit}; with a higher limit, the same command goes on")
+            self.note(f"{self.spent.refused} samples were not asked: {self.spent.limit}; a higher limit lets the run go on")
 
     def _evaluate(self, tasks: list[Any], model: Model, places: int) -> list[Any]:
         """Let Inspect run its tasks, in an event loop that ends with them, and close the model's connections."""
@@ -225,7 +222,7 @@ class Run:
             except OSError as error:
                 if error.errno not in FULL:
                     raise
-                raise UserError(f"cannot write the log in {self.folder / LOGS}: {error.strerror}; make room and run this again") from error
+                raise UserError(f"cannot write to {self.folder / LOGS}: {error.strerror}; make room, run this again") from error
         # A notebook has a loop of its own, in which nothing can be waited for.
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(asyncio.run, work()).result()
@@ -363,14 +360,14 @@ class Run:
             if not allowed:
                 return None
             prompt = await asyncio.get_running_loop().run_in_executor(self._one_thread, self._build, cell, place)
-            asker = _Asker(model, plan, cell, prompt, local=is_local(cell.model))
+            asker = Asker(model, plan, cell, prompt, local=is_local(cell.model))
             if plan.pipeline:
                 answer = await catalog.make(plan.pipeline, "pipelines").answer(prompt, asker.ask)
             else:
                 answer = await asker.ask(prompt)
             if plan.prices and answer.cost is None and answer.prompt_tokens is not None:
                 answer = dataclasses.replace(answer, cost=price(plan, answer.prompt_tokens, answer.output_tokens or 0))
-            record = _record(plan, cell, item, prompt, answer)
+            record = record_of(plan, cell, item, prompt, answer)
             self.journal.append(record)
             self.spent.add(record)
         if record.stop == "error":
@@ -394,7 +391,7 @@ class Run:
             "models": {model: identity(self.plan, model) for model in self.plan.models},
             "tasks": {name: {"version": t.version, "data": getattr(t, "revision", "")} for name, t in tasks.items()},
             "versions": _versions(),
-            "date": _now(),
+            "date": now(),
         }
         path = self.folder / RUN
         part = path.with_name(RUN + ".part")
@@ -405,182 +402,24 @@ class Run:
             raise UserError(f"cannot write {path}: {error.strerror}; make room and run the same command again") from error
 
 
-class _Asker:
-    """Asks one model for one sample: what a pipeline is given."""
-
-    def __init__(self, model: Model, plan: Plan, cell: Cell, prompt: Prompt, local: bool) -> None:
-        self.model, self.plan, self.cell, self.prompt, self.local = model, plan, cell, prompt, local
-        self.output: Any = None
-        """The last output, for Inspect's log."""
-        self._count = 0
-
-    async def ask(self, prompt: Prompt | str, max_tokens: int | None = None) -> Answer:
-        """Ask something and wait for the answer; what goes wrong on the provider's side is in the answer.
-
-        Args:
-            prompt: a built prompt, or what the user says.
-            max_tokens: room for the answer, the prompt's own if not said.
-        """
-        from inspect_ai.model import ChatMessageUser, GenerateConfig
-
-        from leadline.runs import provider
-
-        asked = self._asked(prompt, max_tokens)
-        reference = f"{provider.SCHEME}{self.cell.key}/{self.prompt.item}/{self._count}#{self.prompt.sha}"
-        self._count += 1
-        # A local model has its stop strings from the request; an endpoint whose answer goes on from a prefill, from here.
-        config = GenerateConfig(max_tokens=asked.max_tokens, stop_seqs=list(asked.stop) or None)
-        provider.references[reference] = asked
-        try:
-            self.output = await self.model.generate([ChatMessageUser(content=reference)], config=config)
-        except UserError:
-            raise
-        # All that an endpoint, its SDK and Inspect's time limits raise ends in the audit; a local model's faults are ours.
-        except Exception as error:
-            if self.local:
-                raise
-            return Answer(stop="error", error=provider.one_line(error))
-        finally:
-            del provider.references[reference]
-        return provider.answer_of(self.output)
-
-    def _asked(self, prompt: Prompt | str, max_tokens: int | None) -> Asked:
-        from leadline.runs.provider import Asked
-
-        room = self.plan.thinking
-        if isinstance(prompt, Prompt):
-            room += max_tokens or prompt.answer_tokens
-            tokens = prompt.tokens + self.plan.thinking
-            return Asked(prompt.messages, prompt.text, prompt.prefill, tokens, room, prompt.stop, prompt.shared_chars)
-        room += max_tokens or self.prompt.answer_tokens
-        tokenizer = tokenizer_of(self.cell.model, self.plan.tokenizer)
-        messages = ({"role": "user", "content": prompt},)
-        text = tokenizer.render(messages)
-        return Asked(messages, text, "", tokenizer.count(text) + room, room)
-
-
-class _Spent:
-    """What a run has spent, and whether there is room for more."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.tokens, self.cost, self.refused = 0, 0.0, 0
-        self._held_tokens, self._held_cost = 0, 0.0
-
-    @property
-    def limit(self) -> str:
-        """The limits, in words."""
-        plan = self.plan
-        limits = [f"{plan.max_tokens_total:,} tokens"] if plan.max_tokens_total is not None else []
-        limits += [f"${plan.max_cost:g}"] if plan.max_cost is not None else []
-        return f"the limit is {' and '.join(limits)}, spent are {self.tokens:,} tokens" + (f" and ${self.cost:.4f}" if self.cost else "")
-
-    def add(self, record: Record) -> None:
-        """Count a finished sample."""
-        read = record.tokens if record.prompt_tokens is None else record.prompt_tokens
-        self.tokens += read + (record.output_tokens or 0) if record.stop not in ("window", "error") else 0
-        self.cost += record.cost or 0.0
-
-    @contextlib.contextmanager
-    def room(self, cell: Cell, item: Item) -> Iterator[bool]:
-        """Hold what a sample may cost at most while it is asked; False where that would pass a limit."""
-        plan = self.plan
-        written = item.answer_tokens + plan.thinking
-        read = cell.length - item.answer_tokens if cell.length else len(item.instruction) + len(item.question)
-        tokens, cost = read + written, price(plan, read, written) or 0.0
-        over = plan.max_tokens_total is not None and self.tokens + self._held_tokens + tokens > plan.max_tokens_total
-        if over or (plan.max_cost is not None and self.cost + self._held_cost + cost > plan.max_cost):
-            self.refused += 1
-            yield False
-            return
-        self._held_tokens += tokens
-        self._held_cost += cost
-        try:
-            yield True
-        finally:
-            self._held_tokens -= tokens
-            self._held_cost -= cost
-
-
 @contextlib.contextmanager
 def _user_errors() -> Iterator[None]:
     """Inspect's complaints about a user's set-up as ours."""
-    from inspect_ai._util.error import PrerequisiteError
+    from leadline.runs.replies import one_line
 
     try:
         yield
-    except (PrerequisiteError, ValueError, ImportError) as error:
-        from leadline.runs.provider import one_line
-
+    # Each provider has its own way to say that a package, a key or a name is missing.
+    except Exception as error:
         raise UserError(one_line(str(getattr(error, "message", error)))) from error
-
-
-def _excerpt(content: str, a: int, b: int) -> str:
-    """A piece of evidence between its marks, with the text around it; the middle of a long one is left out."""
-    piece = content[a:b] if b - a <= EXCERPT else f"{content[a : a + EXCERPT // 2]} [...] {content[b - EXCERPT // 2 : b]}"
-    return content[max(0, a - AROUND) : a] + MARKS[0] + piece + MARKS[1] + content[b : b + AROUND]
-
-
-def _record(plan: Plan, cell: Cell, item: Item, prompt: Prompt, answer: Answer) -> Record:
-    task = task_of(cell.task)
-    score = task.score(prompt.answers, item, answer)
-    content = prompt.messages[-1]["content"]
-    return Record(
-        cell=cell.key,
-        model=cell.model,
-        method=cell.method,
-        pipeline=plan.pipeline,
-        task=str(cell.task),
-        ability=task.ability,
-        length=cell.length,
-        base=cell.base,
-        chance=task.chance,
-        grows=task.grows,
-        item=item.id,
-        cluster=prompt.cluster,
-        prompt=prompt.id,
-        sha=prompt.sha,
-        tokens=prompt.tokens,
-        depths=tuple(prompt.depths),
-        diffusion=prompt.diffusion,
-        scope=prompt.scope,
-        question=prompt.question,
-        answers=tuple(prompt.answers),
-        evidence=tuple(_excerpt(content, a, b) for a, b in prompt.evidence[:EXCERPTS]),
-        answer=answer.text,
-        extracted=score.extracted,
-        score=score.value,
-        audit=score.audit,
-        date=_now(),
-        **{
-            name: getattr(answer, name)
-            for name in (
-                "thinking",
-                "stop",
-                "error",
-                "prompt_tokens",
-                "output_tokens",
-                "cached_tokens",
-                "seconds",
-                "ttft_s",
-                "token_s",
-                "peak_bytes",
-                "cache_bytes",
-                "cost",
-            )
-        },
-    )
 
 
 def _file_name(text: str) -> str:
     return "".join(c if c.isalnum() or c in "-@." else "-" for c in text).strip("-")
 
 
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
 def _versions() -> dict[str, str]:
-    found = {"leadline": leadline.__version__, "python": platform.python_version(), "inspect_ai": metadata.version("inspect_ai")}
     # Only what took part: a run on an endpoint loads no torch.
-    return found | {name: metadata.version(name) for name in ("torch", "transformers") if name in sys.modules}
+    took_part = ["inspect_ai", *(name for name in ("torch", "transformers") if name in sys.modules)]
+    known = {name: metadata.version(name) for name in took_part}
+    return {"leadline": leadline.__version__, "python": platform.python_version()} | known

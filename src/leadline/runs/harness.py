@@ -103,12 +103,9 @@ metadata:
 
 def judge(doc: Mapping[str, Any], reply: str) -> dict[str, float]:
     """Score a reply to an exported document, as the harness's `process_results` wants it."""
-    from leadline.runs.provider import split_thinking
-
     task = catalog.make(doc["task"], "tasks")
     meta = json.loads(doc["meta"]) if isinstance(doc["meta"], str) else doc["meta"]
     answers = tuple(doc["answers"])
     item = dataclasses.replace(task.items(1)[0], answers=answers, prefill=doc["prefill"], meta=meta)
-    thinking, text = split_thinking(reply)
-    score = task.score(answers, item, Answer(text=text, thinking=thinking))
+    score = task.score(answers, item, Answer(text=reply))
     return {"score": score.value or 0.0, "answered": float(score.audit == "answered")}

@@ -145,7 +145,9 @@ class Plan:
             if not is_local(model) and not self.tokenizer:
                 raise UserError(f"{model!r} is an endpoint: give its tokenizer with --tokenizer (a folder, a file or a hub id)")
             if not is_local(model) and any(self.methods):
-                raise UserError(f"a method changes the insides of a model, and {model!r} is an endpoint: use local/..., or a pipeline")
+                raise UserError(
+                    f"methods change the insides of a model, and {model!r} is an endpoint: use local/... or a pipeline"
+                )
 
     def to_json(self) -> dict[str, Any]:
         """The plan as run.json keeps it; a password in the URL is left out."""
@@ -192,7 +194,7 @@ def task_of(spec: Spec) -> Any:
 def _check_shared(plan: Plan) -> None:
     growing = [str(task) for task in plan.tasks if task_of(task).grows]
     if plan.questions > 1 and growing:
-        raise UserError(f"several questions over one haystack need evidence that does not grow with it; leave out {', '.join(growing)}")
+        raise UserError(f"several questions over one haystack need evidence that does not grow: leave out {', '.join(growing)}")
 
 
 def lengths_of(plan: Plan) -> list[tuple[int, bool]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,28 +22,26 @@ from inspect_ai.model import (
     GenerateConfig,
     ModelAPI,
     ModelOutput,
-    ModelUsage,
     RetryDecision,
     get_model,
     modelapi,
 )
-from tenacity import RetryError, wait_exponential, wait_random
+from tenacity import wait_exponential, wait_random
 
 from leadline.nouns import Answer, UserError
+from leadline.runs.replies import Failed, one_line, output_of
 
 if TYPE_CHECKING:
     from leadline.models.batches import Request
 
 SCHEME = "ref://"
+PLAIN = GenerateConfig()
 WAIT = 0.01
 """How long a batch waits for more requests [s]."""
 FIRST_WAIT = 1.0
 """Before the second attempt, and the spread of all waits [s]."""
 REQUESTS = 256
 """Most requests in one call of a local model."""
-FIGURES = ("seconds", "ttft_s", "token_s", "peak_bytes", "cache_bytes", "cached_tokens", "error")
-"""Fields of an answer that Inspect's output has no place for; they travel in its metadata."""
-STOPS = {"length": "max_tokens", "window": "model_length", "filter": "content_filter", "error": "unknown", "stop": "stop"}
 OVER = re.compile(
     r"context[_ ]length|context[_ ]size|context window|maximum (context|length|sequence)|max_model_len|"
     r"prompt is too long|input (length|is too long)|too many (input )?tokens|exceeds? .{0,40}(tokens|context)",
@@ -77,37 +74,8 @@ address: str | None = None
 """Base URL of the next endpoint to be made, where its environment variable does not say."""
 
 
-class Failed(Exception):
-    """A call that failed: one line, without keys and without the prompt."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(one_line(error))
-        self.error = error
-
-
 class Rejected(UserError):
     """The endpoint knows neither the key nor the model: asking on is of no use."""
-
-
-def one_line(error: BaseException | str, most: int = 300) -> str:
-    """An error as one short line without keys; of a call that was retried, what went wrong last."""
-    if isinstance(error, RetryError):
-        last = error.last_attempt.exception() or error
-        tries = error.last_attempt.attempt_number
-        return f"{one_line(last, most - 20)} ({tries} attempts)"
-    if isinstance(error, Failed):
-        return str(error)[:most]
-    name = type(error).__name__ if isinstance(error, BaseException) else ""
-    text = " ".join(str(error)[: 4 * most].split())
-    return redact(f"{name}: {text}" if name and text else name or text)[:most]
-
-
-def redact(text: str) -> str:
-    """Text without the keys that are in the environment, and without what looks like one."""
-    for name, value in os.environ.items():
-        if len(value) >= 8 and re.search(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", name, re.I):
-            text = text.replace(value, "***")
-    return re.sub(r"(?i)\b(bearer\s+|sk-)[\w.*-]{6,}", r"\1***", text)
 
 
 def chat(messages: Sequence[Mapping[str, str]], prefill: str = "") -> list[ChatMessage]:
@@ -122,7 +90,7 @@ def referred(message: ChatMessage) -> Asked | None:
     if not isinstance(message.content, str) or not message.content.startswith(SCHEME):
         return None
     if message.content not in references:
-        raise UserError(f"nothing is known of {message.content!r}: a run's log can be read, not asked again; use the run's folder")
+        raise UserError(f"nothing is known of {message.content!r}: a log can be read, not asked again; use the run's folder")
     return references[message.content]
 
 
@@ -149,7 +117,7 @@ class Endpoint(_Provider):
     """Inspect's own provider, given the text that a reference stands for."""
 
     def __init__(
-        self, model_name: str, base_url: str | None = None, api_key: str | None = None, config: GenerateConfig = GenerateConfig()
+        self, model_name: str, base_url: str | None = None, api_key: str | None = None, config: GenerateConfig = PLAIN
     ) -> None:
         self.inner = get_model(model_name, base_url=base_url or address, api_key=api_key, config=config, memoize=False).api
         super().__init__(model_name, base_url, api_key, [], config)
@@ -250,7 +218,7 @@ class Local(_Provider):
         model_name: str,
         base_url: str | None = None,
         api_key: str | None = None,
-        config: GenerateConfig = GenerateConfig(),
+        config: GenerateConfig = PLAIN,
         batch_tokens: int = 131_072,
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config)
@@ -283,7 +251,9 @@ class Local(_Provider):
         while self._waiting:
             await asyncio.sleep(WAIT)
             batch, tokens = [], 0
-            while self._waiting and len(batch) < REQUESTS and (not batch or tokens + self._waiting[0][0].tokens <= self.batch_tokens):
+            while self._waiting and len(batch) < REQUESTS:
+                if batch and tokens + self._waiting[0][0].tokens > self.batch_tokens:
+                    break
                 tokens += self._waiting[0][0].tokens
                 batch.append(self._waiting.pop(0))
             try:
@@ -305,56 +275,3 @@ class Local(_Provider):
     def max_connections(self) -> int:
         """As many as a batch may hold."""
         return 2 * REQUESTS
-
-
-def output_of(model: str, answer: Answer) -> ModelOutput:
-    """A local model's answer as Inspect has it."""
-    output = ModelOutput.from_content(model, answer.text, stop_reason=STOPS[answer.stop])  # type: ignore[arg-type]
-    read, written = answer.prompt_tokens or 0, answer.output_tokens or 0
-    output.usage = ModelUsage(input_tokens=read, output_tokens=written, total_tokens=read + written)
-    figures = {name: value for name in FIGURES if (value := getattr(answer, name)) not in (None, "")}
-    output.metadata = {"leadline": figures | {"stop": answer.stop}}
-    return output
-
-
-def answer_of(output: ModelOutput) -> Answer:
-    """An answer from what Inspect got for a reference."""
-    usage = output.usage
-    figures = dict((output.metadata or {}).get("leadline", {}))
-    cached = (usage.input_tokens_cache_read or 0) if usage else 0
-    read = usage.input_tokens + cached + (usage.input_tokens_cache_write or 0) if usage else None
-    counts = {
-        "prompt_tokens": read,
-        "output_tokens": usage.output_tokens if usage else None,
-        "cached_tokens": usage.input_tokens_cache_read if usage else None,
-        "seconds": output.time,
-    }
-    if figures:
-        thinking, text = split_thinking(output.completion)
-        return Answer(text=clean(text), thinking=clean(thinking), **counts | figures)
-    message = output.choices[0].message
-    blocks = message.content if isinstance(message.content, list) else []
-    thought = "\n".join(b.reasoning or b.summary or "" for b in blocks if b.type == "reasoning")
-    thinking, text = split_thinking(message.text)
-    thinking = "\n".join(filter(None, (clean(thought), clean(thinking))))
-    stop = {"max_tokens": "length", "model_length": "window", "content_filter": "filter"}.get(output.stop_reason, "stop")
-    if stop in ("window", "filter"):
-        # Without usage nothing was generated: the text is what the provider says of it.
-        kept = clean(text) if usage else ""
-        return Answer(text=kept, thinking=thinking, stop=stop, error=one_line(text) or stop, **counts)  # type: ignore[arg-type]
-    return Answer(text=clean(text), thinking=thinking, stop=stop, **counts)  # type: ignore[arg-type]
-
-
-def split_thinking(text: str) -> tuple[str, str]:
-    """Thinking and answer of a reply that carries its thinking in tags, also where one of the two tags is missing."""
-    head, closed, tail = text.rpartition("</think>")
-    if closed:
-        return head.replace("<think>", "").strip(), tail.lstrip()
-    if text.lstrip().startswith("<think>"):
-        return text.lstrip().removeprefix("<think>").strip(), ""
-    return "", text
-
-
-def clean(text: str) -> str:
-    """Text that can be stored anywhere: half characters (lone surrogates) become question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")

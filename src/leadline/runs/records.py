@@ -95,7 +95,7 @@ def folders(roots: Iterable[str | Path]) -> list[Path]:
     found = [Path(root) for root in roots]
     for folder in found:
         if not any((folder / name).is_file() for name in (FILE, journal.FILE)):
-            raise UserError(f"{folder} holds no run: give the folder that `leadline measure --out` wrote ({FILE}, {journal.FILE})")
+            raise UserError(f"{folder} holds no run: give the folder that `leadline measure` wrote ({FILE}, {journal.FILE})")
     return found
 
 

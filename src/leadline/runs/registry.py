@@ -18,7 +18,8 @@ from inspect_ai.solver import Generate, TaskState, solver
 from leadline import catalog
 from leadline.catalog import Spec
 from leadline.runs.plan import parse_length
-from leadline.runs.provider import answer_of, chat, leadline
+from leadline.runs.provider import chat, leadline
+from leadline.runs.replies import answer_of
 
 __all__ = ["leadline"]
 

@@ -38,7 +38,9 @@ def search(
     """
     longs = [length for length in plan.lengths if length > max(plan.base, default=0)]
     if not plan.base or len(longs) < 2:
-        raise UserError("a search needs base lengths and at least two longer ones, between which it looks: --base 512 --lengths 1k,32k")
+        raise UserError(
+            "a search needs base lengths, and at least two longer ones to look between: --base 512 --lengths 1k,32k"
+        )
     with Run(plan, folder, progress) as work:
         places = [cell for cell in cells(plan, [(longs[0], False)]) if cell.length]
         searches = {cell: _Search(work, cell, (min(longs), max(longs)), width, share) for cell in places}

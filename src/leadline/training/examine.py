@@ -7,7 +7,6 @@ and the right tokens before it: the same as greedy decoding giving exactly it. K
 from __future__ import annotations
 
 import hashlib
-import math
 import random
 import sys
 from collections.abc import Sequence
@@ -18,17 +17,11 @@ import torch.nn.functional as F
 from transformers import LlamaForCausalLM
 
 from leadline.data.phrasings import Wording
+from leadline.scoring.stats import wilson
 from leadline.training.data.minnow import BUILDERS
 from leadline.training.data.reader import ANSWER, COPY, Reader
 from leadline.training.pretrain import hidden
 from leadline.training.vocabulary import BOS, EOS, SPECIAL, Encoder
-
-
-def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's score interval of a share."""
-    share, spread = hits / n, z * z / n
-    middle, half = share + spread / 2, z * math.sqrt(share * (1 - share) / n + spread / (4 * n))
-    return (middle - half) / (1 + spread), (middle + half) / (1 + spread)
 
 
 @torch.no_grad()
@@ -61,7 +54,7 @@ def examine(model: LlamaForCausalLM, encode: Encoder, kinds: Sequence[str], leng
     for kind in kinds:
         for length in lengths:
             hits = sum(right(model, *question(encode, kind, length, seed, wording)) for seed in range(n))
-            low, high = wilson(hits, n)
+            low, high = wilson(hits / n, n, 1.96)
             row = {"kind": kind, "wording": wording, "length": length, "n": n, "score": round(hits / n, 4)}
             rows.append(row | {"low": round(low, 4), "high": round(high, 4)})
             print(rows[-1], file=sys.stderr, flush=True)

@@ -58,9 +58,9 @@ class PyramidKV(Observing):
             high, low = rest, 2 * cap - rest
         line = [high - place * (high - low) / (layers - 1) for place in range(layers)]
         whole = [int(n) for n in line]
-        for place in range(layers * cap - sum(whole)):
-            whole[place % layers] += 1
-        return whole
+        rest = layers * cap - sum(whole)
+        broken = [place for place in range(layers) if line[place] > whole[place]]
+        return [n + (place in broken[:rest]) for place, n in enumerate(whole)]
 
     def bound(self, tokens: int, generated: int, layer: int, layers: int) -> int:
         return self.budgets(tokens, layers)[layer] + min(tokens, self.window) + generated

@@ -345,14 +345,16 @@ class Hold:
         return args, kwargs | {"leadline_step": step}
 
     def _after_layer(self, module: nn.Module, args: Any, output: Any) -> None:
-        step = self._step
+        # Not kept: it holds a decoded copy of what the store has.
+        step, self._step = self._step, None
+        assert step is not None
         if step.store is not None:
             step.store.finish()
         if self._probe is not None:
             self._probe(step)
 
     _probe: Callable[[Step], None] | None = None
-    _step: Step
+    _step: Step | None = None
 
 
 class Reader:

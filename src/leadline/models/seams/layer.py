@@ -233,7 +233,8 @@ class Step:
         """Attention to all that may be seen."""
         look, layer = self.look, self.layer
         new_alone = look.queries == look.keys or look.queries == 1
-        whole = layer.window is None or look.keys <= layer.window
+        gapped = self.store is not None and self.store.gapped
+        whole = layer.window is None or (look.keys <= layer.window and not gapped)
         if look.simple and not look.mapped and not self.padded and new_alone and whole:
             q, k = look.placed[0]
             # transformers' own call, so that what changes nothing gives the very same numbers.

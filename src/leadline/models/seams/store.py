@@ -79,6 +79,9 @@ class Store(CacheLayerMixin):
         self.seen = 0
         """Columns fed so far, whatever became of them."""
         self.padded = False
+        """Whether there may be padding among what is held."""
+        self.gapped = False
+        """Whether entries from the middle are gone."""
         self.state: dict[str, Any] = {}
         self.notes: dict[str, Tensor] = {}
         self.pending = False
@@ -124,6 +127,7 @@ class Store(CacheLayerMixin):
         the left, which makes padding.
         """
         self._uncode()
+        self.gapped = True
         heads = index.shape[1]
         if heads > self.pos.shape[1]:
             self.pos = self.pos.expand(-1, heads, -1)
