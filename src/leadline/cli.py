@@ -157,7 +157,7 @@ def show(
         print(f"  {f.name}={f.default!r}  {words.get(f.name, '')}".rstrip())
     if rooms[0] == "tasks":
         grows = " Its evidence grows with the length." if getattr(cls, "grows", False) else ""
-        facts = {name: getattr(cls, name) for name in ("ability", "diffusion", "scope", "chance", "minimum")}
+        facts = {name: getattr(catalog.make(what, "tasks"), name) for name in ("ability", "diffusion", "scope", "chance", "minimum")}
         told = ", ".join(f"{name} {value}" for name, value in facts.items())
         print(f"\n{told} tokens.{grows}")
         print(

@@ -18,9 +18,9 @@ FAMILIES = ("bytes", "pieces", "unigram", "merges")
 
 
 @pytest.fixture(scope="module")
-def reference(folder):
+def reference(tokenizer_folder):
     transformers = pytest.importorskip("transformers")
-    return lambda name: transformers.PreTrainedTokenizerFast.from_pretrained(folder / name)
+    return lambda name: transformers.PreTrainedTokenizerFast.from_pretrained(tokenizer_folder / name)
 
 
 @pytest.mark.parametrize("name", ["bytes-chatml", "bytes-headers", "unigram-brackets"])
@@ -53,10 +53,10 @@ def test_no_template_joins_contents(tokenizer_of):
     assert tok.render([{"role": "user", "content": "Q"}], "A") == "Q\nA"
 
 
-def test_truncation_and_padding_of_the_file_are_dropped(folder):
-    spec = json.loads((folder / "bytes-plain" / "tokenizer.json").read_text())
+def test_truncation_and_padding_of_the_file_are_dropped(tokenizer_folder):
+    spec = json.loads((tokenizer_folder / "bytes-plain" / "tokenizer.json").read_text())
     assert spec["truncation"] and spec["padding"]
-    tok = load_tokenizer(str(folder / "bytes-plain" / "tokenizer.json"))
+    tok = load_tokenizer(str(tokenizer_folder / "bytes-plain" / "tokenizer.json"))
     text = " ".join(prose.sentences(500))
     assert tok.count(text) > 5000 and len(tok.ids("a")) == 2
 
@@ -70,28 +70,28 @@ def test_chunked_starts_equal_whole(tokenizer_of, family):
     assert np.array_equal(tok.long_starts(text), starts)
 
 
-def test_identity_follows_content(tokenizer_of, folder):
-    same = load_tokenizer(str(folder / "bytes-plain"))
+def test_identity_follows_content(tokenizer_of, tokenizer_folder):
+    same = load_tokenizer(str(tokenizer_folder / "bytes-plain"))
     assert same.identity == tokenizer_of("bytes-plain").identity
     assert len({tokenizer_of(n).identity for n in ("bytes-plain", "bytes-chatml", "unigram-plain")}) == 3
 
 
-def test_template_lists_name_a_default(folder, tmp_path):
-    (tmp_path / "tokenizer.json").write_text((folder / "bytes-plain" / "tokenizer.json").read_text())
+def test_template_lists_name_a_default(tokenizer_folder, tmp_path):
+    (tmp_path / "tokenizer.json").write_text((tokenizer_folder / "bytes-plain" / "tokenizer.json").read_text())
     named = [{"name": "tools", "template": "no"}, {"name": "default", "template": "<{{ messages[0].content }}>"}]
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": named}))
     assert load_tokenizer(str(tmp_path)).render([{"role": "user", "content": "x"}]) == "<x>"
 
 
-def test_special_tokens_of_the_config_are_added(folder, tmp_path):
-    (tmp_path / "tokenizer.json").write_text((folder / "bytes-plain" / "tokenizer.json").read_text())
+def test_special_tokens_of_the_config_are_added(tokenizer_folder, tmp_path):
+    (tmp_path / "tokenizer.json").write_text((tokenizer_folder / "bytes-plain" / "tokenizer.json").read_text())
     added = {"9000": {"content": "<|new|>", "special": True, "lstrip": False, "rstrip": False, "normalized": False}}
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": added}))
     assert load_tokenizer(str(tmp_path)).count("<|new|>") == 1
 
 
-def test_sandbox_refuses_what_reaches_out(folder, tmp_path):
-    (tmp_path / "tokenizer.json").write_text((folder / "bytes-plain" / "tokenizer.json").read_text())
+def test_sandbox_refuses_what_reaches_out(tokenizer_folder, tmp_path):
+    (tmp_path / "tokenizer.json").write_text((tokenizer_folder / "bytes-plain" / "tokenizer.json").read_text())
     (tmp_path / "chat_template.jinja").write_text("{{ ''.__class__.__mro__[1].__subclasses__() }}")
     with pytest.raises(UserError, match="does not accept"):
         load_tokenizer(str(tmp_path)).render(USER)
@@ -120,14 +120,14 @@ def test_wrong_names_say_what_to_give(tmp_path, monkeypatch):
         load_tokenizer("owner/name")
 
 
-def test_hub_id_reads_only_the_tokenizer(folder, monkeypatch):
+def test_hub_id_reads_only_the_tokenizer(tokenizer_folder, monkeypatch):
     import huggingface_hub
 
     asked = {}
 
     def fetch(name, **how):
         asked.update(how, name=name)
-        return str(folder / "bytes-chatml")
+        return str(tokenizer_folder / "bytes-chatml")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
     assert load_tokenizer("owner/name@v1").template is not None
@@ -145,6 +145,6 @@ def test_minnow_is_found():
     assert isinstance(tok.core, tokenizers.Tokenizer) and tok.count("The code of amber falcon is 482193.") > 5
 
 
-def test_the_day_can_be_fixed(folder):
-    tok = load_tokenizer(str(folder / "bytes-headers"), today=datetime(1902, 1, 1))
+def test_the_day_can_be_fixed(tokenizer_folder):
+    tok = load_tokenizer(str(tokenizer_folder / "bytes-headers"), today=datetime(1902, 1, 1))
     assert "Today: 19\n" in tok.render(USER)

@@ -51,7 +51,8 @@ class Runs:
 
     def __init__(self, errors: Path) -> None:
         code = PARENT.format(connections=CONNECTIONS)
-        env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "INSPECT_TRACE_FILE": str(errors.with_suffix(".trace"))}
+        trace = {"INSPECT_TRACE_FILE": str(errors.with_suffix(".trace")), "INSPECT_TRACE_LEVEL": "critical"}
+        env = os.environ | trace | {"PYTHONPATH": os.pathsep.join(sys.path)}
         self.errors = errors
         with errors.open("w") as log:
             self.parent = subprocess.Popen(

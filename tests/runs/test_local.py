@@ -117,3 +117,13 @@ def test_minnow_itself(tmp_path):
     assert all(r.tokens - 16 - 2 <= r.prompt_tokens <= r.tokens and r.ttft_s and r.peak_bytes and r.cache_bytes for r in result)
     again = run(plan(lengths=(512,), samples=4), tmp_path / "run")
     assert again == result
+
+
+def test_methods_are_compared_on_the_same_prompts(tmp_path):
+    pytest.importorskip("torch")
+    methods = ("", "streaming-llm(budget=64)", "self-extend(group=2, window=64) + kivi(bits=4)")
+    result = run(plan(lengths=(512,), base=(), samples=3, methods=methods), tmp_path / "run")
+    assert {r.method for r in result} == set(methods) and len({r.cell for r in result}) == 3
+    assert len({(r.item, r.sha) for r in result}) == 3
+    held = {r.method: r.cache_bytes for r in result}
+    assert held["streaming-llm(budget=64)"] < held[""] / 2

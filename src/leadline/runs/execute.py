@@ -305,7 +305,7 @@ class Run:
         plan = self.plan
         engine = local.load(name, dtype=plan.dtype, device=plan.device, trust_remote_code=plan.trust_remote_code)
         if method:
-            from leadline.methods.base import applied
+            from leadline.methods._stack import applied
 
             stack.enter_context(applied(engine, method))
         return engine

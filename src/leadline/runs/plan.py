@@ -159,7 +159,8 @@ class Plan:
         """The plan that `to_json` wrote."""
         known = {f.name for f in dataclasses.fields(cls)}
         tuples: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
-        return cls(**tuples | {"tasks": tuple(catalog.parse(t) for t in values["tasks"])})
+        tuples["tasks"] = tuple(catalog.parse(t) for t in values["tasks"])
+        return cls(**tuples)
 
 
 def without_password(url: str) -> str:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 SCHEME = "ref://"
 PLAIN = GenerateConfig()
-WAIT = 0.01
-"""How long a batch waits for more requests [s]."""
+WAIT = 0.03
+"""How long a batch waits for one more request [s]."""
 FIRST_WAIT = 1.0
 """Before the second attempt, and the spread of all waits [s]."""
 REQUESTS = 256
@@ -126,7 +126,7 @@ class Endpoint(_Provider):
     def _one_retry_loop(self) -> None:
         # The SDKs retry by themselves, unseen and unbounded by Inspect's limits.
         client = getattr(self.inner, "client", None)
-        if hasattr(client, "max_retries"):
+        if client is not None and hasattr(client, "max_retries"):
             client.max_retries = 0
 
     async def generate(self, input: list[ChatMessage], tools: Any, tool_choice: Any, config: GenerateConfig) -> ModelOutput:
@@ -249,7 +249,11 @@ class Local(_Provider):
 
     async def _work(self) -> None:
         while self._waiting:
-            await asyncio.sleep(WAIT)
+            # Prompts are built one after the other: a batch goes when it is full, or nothing has come for a while.
+            seen = 0
+            while seen < len(self._waiting) and sum(asked.tokens for asked, _, _ in self._waiting) < self.batch_tokens:
+                seen = len(self._waiting)
+                await asyncio.sleep(WAIT)
             batch, tokens = [], 0
             while self._waiting and len(batch) < REQUESTS:
                 if batch and tokens + self._waiting[0][0].tokens > self.batch_tokens:

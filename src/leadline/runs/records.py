@@ -67,7 +67,7 @@ def read(path: Path) -> list[Record]:
     schema = int(_metadata(path).get(b"leadline_schema", b"0"))
     if not 0 < schema <= SCHEMA:
         raise UserError(f"{path} has schema {schema or 'none'}, this leadline reads up to {SCHEMA}: upgrade leadline")
-    return [record(row) for row in pq.read_table(path, partitioning=None).to_pylist()]
+    return [record(row) for row in pq.ParquetFile(path).read().to_pylist()]
 
 
 def _metadata(path: Path) -> dict[bytes, bytes]:

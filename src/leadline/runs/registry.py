@@ -68,7 +68,7 @@ def build(
 
         return solve
 
-    @scorer(metrics=[accuracy(to_float=float), stderr(to_float=float)], name="leadline/score")
+    @scorer(metrics=[accuracy(), stderr()], name="leadline/score")
     def score() -> Any:
         async def judge(state: TaskState, target: Target) -> Score:
             item, prompt = items[str(state.sample_id)], prompts[str(state.sample_id)]

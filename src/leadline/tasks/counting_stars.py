@@ -31,6 +31,7 @@ class CountingStars(Task):
     ability = "counting"
     diffusion = "middle"
     chance = 0.2
+    minimum = 512
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -37,6 +37,8 @@ class KvRetrieval(Task):
         super().__post_init__()
         self.check("haystack", ("passages", "records"))
         self.check("keys", ("words", "uuid") if self.haystack == "passages" else ("words",))
+        if self.keys == "uuid":
+            object.__setattr__(self, "minimum", 512)
 
     def item(self, index: int, seed: int, rng: random.Random) -> Item:
         first = rng.randrange(1 << 30)

@@ -29,7 +29,7 @@ class MultiDocQa(DocumentTask):
     ability = "qa"
     diffusion = "middle"
     metric = "longbench/qa-f1"
-    minimum = 512
+    minimum = 1024
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -29,7 +29,7 @@ class MultiDocSum(DocumentTask):
     diffusion = "middle"
     scope = "middle"
     metric = "longbench/rouge"
-    minimum = 512
+    minimum = 1024
 
     def __post_init__(self) -> None:
         super().__post_init__()

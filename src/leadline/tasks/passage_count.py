@@ -33,6 +33,7 @@ class PassageCount(Task):
     diffusion = "high"
     scope = "high"
     grows = True
+    minimum = 512
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -22,6 +22,7 @@ class PassageRetrieval(Task):
     """The number of one passage among many."""
 
     ability = "retrieval"
+    minimum = 512
 
     def item(self, index: int, seed: int, rng: random.Random) -> Item:
         document = World(seed).document(index)

@@ -28,6 +28,7 @@ class SingleDocQa(DocumentTask):
 
     ability = "qa"
     metric = "longbench/qa-f1"
+    minimum = 512
 
     def item(self, index: int, seed: int, rng: random.Random) -> Item:
         if self.data:

@@ -22,7 +22,7 @@ class SingleDocSum(DocumentTask):
     ability = "summarisation"
     scope = "middle"
     metric = "longbench/rouge"
-    minimum = 512
+    minimum = 1024
 
     def item(self, index: int, seed: int, rng: random.Random) -> Item:
         if self.data:

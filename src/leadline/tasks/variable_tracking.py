@@ -31,6 +31,7 @@ class VariableTracking(Task):
 
     ability = "tracking"
     scope = "low"
+    minimum = 512
 
     def __post_init__(self) -> None:
         super().__post_init__()

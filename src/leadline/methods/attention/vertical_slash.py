@@ -80,8 +80,8 @@ class VerticalSlash(Method, Attention):
             weights = weights * step.valid[:, None, -last:, None]
         pos = look.k_pos if look.k_pos.shape[1] == 1 else look.k_pos.repeat_interleave(look.heads // look.kv_heads, 1)
         vertical = weights.sum(2).masked_fill((pos >= 0) & (pos < self.first), torch.inf)
-        # Weight of query r at column c goes to offset keys - last + r - c: shift each row by its place, then flip.
-        rows = [pad(weights[:, :, r], (last - 1 - r, r))[..., last - 1 :] for r in range(last)]
+        # Query r at column c is at offset keys - last + r - c: shift each row to the last one's place, then flip.
+        rows = [pad(weights[:, :, r], (last - 1 - r, 0))[..., : look.keys] for r in range(last)]
         slash = torch.stack(rows).sum(0).flip(-1)
         slash[..., : self.near] = torch.inf
         columns, offsets = torch.zeros_like(vertical, dtype=torch.bool), torch.zeros_like(slash, dtype=torch.bool)

@@ -14,11 +14,13 @@ SPARE = 16
 
 
 class Tape:
-    """One tensor (batch, kv_heads, length, ...) that grows in place, with at most SPARE entries to spare."""
+    """One tensor (batch, kv_heads, length, ...) that grows in place, with little room to spare."""
 
-    def __init__(self, start: Tensor | None = None) -> None:
-        self.room: Tensor | None = start
-        self.length = 0 if start is None else start.shape[2]
+    def __init__(self, spare: int = SPARE) -> None:
+        """Args: spare: most entries for which there is room ahead."""
+        self.spare = spare
+        self.room: Tensor | None = None
+        self.length = 0
 
     @property
     def view(self) -> Tensor:
@@ -30,7 +32,7 @@ class Tape:
         """Make `count` more entries and return the view of them, to be written."""
         end = self.length + count
         if self.room is None or end > self.room.shape[2]:
-            shape = (like.shape[0], like.shape[1], -(-end // SPARE) * SPARE, *like.shape[3:])
+            shape = (like.shape[0], like.shape[1], -(-end // self.spare) * self.spare, *like.shape[3:])
             room = like.new_zeros(shape)
             if self.room is not None:
                 room[:, :, : self.length] = self.view
@@ -103,7 +105,7 @@ class CodedTape:
         return self.decode(tuple(part.view for part in self.parts), like)[:, :, : self.length]
 
     def _write(self, row: int | None, coded: Coded, batch: int) -> None:
-        self.parts = self.parts or [Tape() for _ in coded]
+        self.parts = self.parts or [Tape(max(1, SPARE // self.block)) for _ in coded]
         for part, new in zip(self.parts, coded, strict=True):
             if row is None:
                 part.append(new)
