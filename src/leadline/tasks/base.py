@@ -79,7 +79,18 @@ class Task(ABC):
         """
         if n < 1:
             raise UserError(f"the number of samples must be 1 or more, got {n}")
-        return [self._signed(self.item(i, seed, random.Random(f"{self.id}/{seed}/{i}"))) for i in range(n)]
+        found: dict[str, Item] = {}
+        for i in range(n):
+            for attempt in range(100):
+                # By chance an item may be drawn that was there before: it is drawn again.
+                again = f"/{attempt}" if attempt else ""
+                item = self._signed(self.item(i, seed, random.Random(f"{self.id}/{seed}/{i}{again}")))
+                if item.id not in found:
+                    break
+            else:
+                raise UserError(f"{self.spec} has only {len(found)} different items; ask for at most that many samples")
+            found[item.id] = item
+        return list(found.values())
 
     def score(self, answers: Sequence[str], item: Item, answer: Answer) -> Score:
         """The score of an answer with its audit."""

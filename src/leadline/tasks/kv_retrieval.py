@@ -41,8 +41,8 @@ class KvRetrieval(Task):
             object.__setattr__(self, "minimum", 512)
 
     def item(self, index: int, seed: int, rng: random.Random) -> Item:
-        first = rng.randrange(1 << 30)
         if self.haystack == "records":
+            first = rng.randrange(1 << 30)
             key, value, attribute = prose.key(first, seed), prose.value(rng), rng.choice(prose.ATTRIBUTES)
             fill = {"key": key, "attribute": attribute}
             return Item(
@@ -57,7 +57,7 @@ class KvRetrieval(Task):
                 prefill=RECORD.prefill.format(**fill),
                 answer_tokens=16,
             )
-        keys = [prose.key(first + i, seed) for i in range(4)]
+        keys = [prose.key(place, seed) for place in rng.sample(range(20_000), 4)]
         if self.keys == "uuid":
             keys = [str(uuid.UUID(int=rng.getrandbits(128), version=4)) for _ in range(4)]
         links = [LINK.statement(rng, self.wordings).format(key=a, value=b) for a, b in zip(keys, keys[1:], strict=False)]
