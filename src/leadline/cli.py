@@ -157,7 +157,9 @@ def show(
         print(f"  {f.name}={f.default!r}  {words.get(f.name, '')}".rstrip())
     if rooms[0] == "tasks":
         grows = " Its evidence grows with the length." if getattr(cls, "grows", False) else ""
-        facts = {name: getattr(catalog.make(what, "tasks"), name) for name in ("ability", "diffusion", "scope", "chance", "minimum")}
+        facts = {
+            name: getattr(catalog.make(what, "tasks"), name) for name in ("ability", "diffusion", "scope", "chance", "minimum")
+        }
         told = ", ".join(f"{name} {value}" for name, value in facts.items())
         print(f"\n{told} tokens.{grows}")
         print(
@@ -214,15 +216,13 @@ def build(
         for p in build_all(builder, catalog.make(spec, "tasks"), n, parse_length(length), seed, Layout(depth=depth), shared)
     ]
     if harness:
-        from leadline.runs.harness import export
+        from leadline.runs.harness import export, task_name
 
         if out is None:
             raise UserError("--harness writes a folder: say which with --out DIR")
         export(prompts, out)
-        print(
-            f"wrote {len(prompts)} prompts to {out}; run: lm_eval --include_path {out} --tasks {_harness_name(prompts)}",
-            file=sys.stderr,
-        )
+        names = ",".join(sorted({task_name(p.task) for p in prompts}))
+        print(f"wrote {len(prompts)} prompts to {out}; run: lm_eval --include_path {out} --tasks {names}", file=sys.stderr)
         return
     lines = "".join(json.dumps(_built(p), ensure_ascii=False) + "\n" for p in prompts)
     if out is None:
@@ -230,10 +230,6 @@ def build(
     else:
         _write(out, lines)
         print(f"wrote {len(prompts)} prompts to {out}", file=sys.stderr)
-
-
-def _harness_name(prompts: Sequence[Prompt]) -> str:
-    return ",".join(sorted({"leadline_" + re.sub(r"\W+", "_", p.task).strip("_") for p in prompts}))
 
 
 def _built(p: Prompt) -> dict[str, Any]:
@@ -429,7 +425,7 @@ class _Progress:
             print(("\r\033[K" if self.live else "") + f"note: {at.note}", file=sys.stderr, flush=True)
         elif at.done == at.total or now - self.shown > (0.2 if self.live else 10):
             self.shown, took = now, now - self.start
-            left = f", about {took / at.done * (at.total - at.done):.0f} s left" if at.done and at.done < at.total else ""
+            left = f", about {took / at.done * (at.total - at.done):.0f} s left" if at.total / 20 < at.done < at.total else ""
             text = f"{at.done} of {at.total} samples, {took:.0f} s{left}"
             print(f"\r\033[K{text}" if self.live else text, end="" if self.live else "\n", file=sys.stderr, flush=True)
 
@@ -443,7 +439,7 @@ def _finish(records: Sequence[Record], runs: Sequence[Path], page: Path, share: 
     if not records:
         raise UserError("no sample was asked: every task needs more tokens than the lengths allow; give longer --lengths")
     summary: Summary = summarise(records, share=share)
-    written = write(records, summary, _info(runs) | {"share": share}, page)
+    written = write(records, summary, _info(runs) | {"share": share, "trained": _trained(records)}, page)
     if as_json:
         _print({"run": str(runs[0]), "report": str(written), **summary.to_json()})
     else:
@@ -451,6 +447,18 @@ def _finish(records: Sequence[Record], runs: Sequence[Path], page: Path, share: 
         print(f"\nrun {runs[0]}, report {written}")
     if any(r.audit in NOT_ASKED for r in records):
         raise typer.Exit(1)
+
+
+def _trained(records: Sequence[Record]) -> dict[str, int]:
+    """Lengths that models were trained at, where we know: minnow's card says it [tokens]."""
+    from importlib import resources
+
+    card = resources.files("leadline") / "models" / "minnow_weights" / "card.json"
+    return (
+        {"minnow": json.loads(card.read_text())["window"]}
+        if any(r.model == "minnow" for r in records) and card.is_file()
+        else {}
+    )
 
 
 def _info(runs: Sequence[Path]) -> dict[str, Any]:
@@ -477,7 +485,7 @@ def report(
         from leadline.report.plots import draw, save
         from leadline.scoring.summary import summarise
 
-        save(draw(records, summarise(records, share=share)), plots)
+        save(draw(records, summarise(records, share=share), _trained(records).get("minnow")), plots)
     _finish(records, runs, out or runs[0] / "report.html", share, as_json)
 
 

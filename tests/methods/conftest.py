@@ -79,7 +79,9 @@ def left_padded(rows: list[list[int]]) -> tuple[Any, Any]:
     return ids, mask
 
 
-def feed(model: Any, rows: list[list[int]], *, pieces: tuple[int, ...] = (), after: list[list[int]] | None = None, past: Any = None):
+def feed(
+    model: Any, rows: list[list[int]], *, pieces: tuple[int, ...] = (), after: list[list[int]] | None = None, past: Any = None
+):
     """Feed prompts, in pieces if said, then one token of `after` at a time.
 
     Returns:

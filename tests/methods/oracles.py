@@ -23,7 +23,14 @@ class Spy(Method, Policy):
 
     def observe(self, store: Store, step: Step) -> None:
         keys, values = (x.clone() for x in store.read())
-        step_seen = {"q": step.q, "k": keys, "v": values, "q_pos": step.q_pos, "k_pos": store.pos.clone(), "scaling": step.layer.scaling}
+        step_seen = {
+            "q": step.q,
+            "k": keys,
+            "v": values,
+            "q_pos": step.q_pos,
+            "k_pos": store.pos.clone(),
+            "scaling": step.layer.scaling,
+        }
         self.seen.setdefault(step.layer.index, []).append(step_seen)
 
     def settle(self, store: Store, decoding: bool) -> None: ...

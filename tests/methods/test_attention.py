@@ -20,7 +20,9 @@ def naive_a_shape(i: int, j: int, first: int, local: int) -> bool:
     return j < first or i - j < local
 
 
-def naive_vertical_slash(weights: Any, last: int, vertical: int, slash: int, first: int, near: int) -> tuple[set[int], set[int]]:
+def naive_vertical_slash(
+    weights: Any, last: int, vertical: int, slash: int, first: int, near: int
+) -> tuple[set[int], set[int]]:
     """Columns and offsets of one head from its weights (tokens, tokens)."""
     tokens = weights.shape[0]
     rows = range(tokens - min(last, tokens), tokens)

@@ -94,9 +94,7 @@ def test_what_follows_reads_what_was_kept_and_what_was_said(tiny: Any) -> None:
                 keys, values = (torch.cat([full[n][0, g], x]) for n, x in zip("kv", later, strict=True))
                 read = [p for p in held[g] if p <= 39 + step]
                 weights = (keys[read] @ s["q"][0, h, 0] * s["scaling"]).softmax(0)
-                torch.testing.assert_close(
-                    outs[layer][step][0, 0].view(4, 8)[h], weights @ values[read], atol=1e-5, rtol=1e-4
-                )
+                torch.testing.assert_close(outs[layer][step][0, 0].view(4, 8)[h], weights @ values[read], atol=1e-5, rtol=1e-4)
 
 
 def test_pyramid_budgets_sum_to_the_budget() -> None:
@@ -277,10 +275,7 @@ def test_kivi_reads_back_what_the_definition_says(tiny: Any, bits: int, tokens: 
     with spied(model, spec) as (seen, _):
         _, cache, _ = feed(model, [words(tokens)], after=[words(steps, 1)])
     for layer in range(2):
-        full = [
-            torch.cat([seen[layer][0][n][0]] + [s[n][0, :, -1:] for s in seen[layer][1:]], 1)
-            for n in ("k", "v")
-        ]
+        full = [torch.cat([seen[layer][0][n][0]] + [s[n][0, :, -1:] for s in seen[layer][1:]], 1) for n in ("k", "v")]
         got = cache.layers[layer].read()
         for ours, naive in zip(got, naive_kivi(*full, bits, 8, 16), strict=True):
             torch.testing.assert_close(ours[0], naive, atol=1e-5, rtol=1e-5)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from leadline.nouns import Answer
+from leadline.nouns import Answer, UserError
 from leadline.runs.execute import Run, run
 from leadline.runs.plan import Plan, parse_tasks
 
@@ -121,9 +121,12 @@ def test_minnow_itself(tmp_path):
 
 def test_methods_are_compared_on_the_same_prompts(tmp_path):
     pytest.importorskip("torch")
-    methods = ("", "streaming-llm(budget=64)", "self-extend(group=2, window=64) + kivi(bits=4)")
+    methods = ("", "streaming-llm(recent=60)", "self-extend(group=2, window=64) + kivi(bits=4)")
     result = run(plan(lengths=(512,), base=(), samples=3, methods=methods), tmp_path / "run")
     assert {r.method for r in result} == set(methods) and len({r.cell for r in result}) == 3
     assert len({(r.item, r.sha) for r in result}) == 3
+    with pytest.raises(UserError, match="no setting 'budget'"):
+        run(plan(methods=("", "streaming-llm(budget=64)")), tmp_path / "wrong")
+    assert not (tmp_path / "wrong").exists()
     held = {r.method: r.cache_bytes for r in result}
-    assert held["streaming-llm(budget=64)"] < held[""] / 2
+    assert held["streaming-llm(recent=60)"] < held[""] / 2

@@ -13,13 +13,11 @@ from typing import Any
 
 from leadline import catalog
 from leadline.methods.base import (
-    Attention,
     Codec,
     Context,
     Drafter,
     Method,
     Plan,
-    Policy,
     Positions,
     Rope,
     plan,

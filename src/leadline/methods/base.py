@@ -64,9 +64,7 @@ class Method:
     @property
     def spec(self) -> Spec:
         """Name and the settings that differ from the defaults."""
-        changed = {
-            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default
-        }
+        changed = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
         return Spec(self.id(), changed)
 
     def __str__(self) -> str:

@@ -104,6 +104,7 @@ class Run:
     def __init__(self, plan: Plan, folder: str | Path, progress: Watch | None = None) -> None:
         self.plan, self.folder = plan, Path(folder)
         self.cells = cells(plan)
+        _check_plugins(plan)
         self.notes: list[str] = []
         self.watch: Watch = progress or (lambda _: None)
         self.fault: BaseException | None = None
@@ -400,6 +401,16 @@ class Run:
             os.replace(part, path)
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror}; make room and run the same command again") from error
+
+
+def _check_plugins(plan: Plan) -> None:
+    """Refuse wrong settings before anything is asked."""
+    if plan.pipeline:
+        catalog.make(plan.pipeline, "pipelines")
+    for method in filter(None, plan.methods):
+        from leadline.methods._stack import Stack
+
+        Stack.read(method)
 
 
 @contextlib.contextmanager

@@ -66,9 +66,7 @@ class VerticalSlash(Method, Attention):
             keys, values = (
                 x.repeat_interleave(groups, 1).gather(2, index[..., None].expand(-1, -1, -1, x.shape[-1])) for x in (k, v)
             )
-            out[:, :, a:b] = scaled_dot_product_attention(
-                q[:, :, a:b], keys, values, attn_mask=mask, scale=step.layer.scaling
-            )
+            out[:, :, a:b] = scaled_dot_product_attention(q[:, :, a:b], keys, values, attn_mask=mask, scale=step.layer.scaling)
         return out
 
     def choose(self, step: Step) -> tuple[Tensor, Tensor]:

@@ -38,7 +38,9 @@ class Observing(Method, Policy):
         q, pos = step.q[:, :, -self.window :], step.q_pos[:, -self.window :]
         valid = torch.ones_like(pos, dtype=torch.bool) if step.valid is None else step.valid[:, -self.window :]
         if before := store.state.get("window"):
-            q, pos, valid = (torch.cat(pair, dim) for pair, dim in zip(zip(before, (q, pos, valid), strict=True), (2, 1, 1), strict=True))
+            q, pos, valid = (
+                torch.cat(pair, dim) for pair, dim in zip(zip(before, (q, pos, valid), strict=True), (2, 1, 1), strict=True)
+            )
         # Padding goes to the left, so that the newest queries of all rows stand together.
         order = valid.byte().sort(dim=-1, stable=True).indices[:, -self.window :]
         q = q.gather(2, order[:, None, :, None].expand(-1, q.shape[1], -1, q.shape[3]))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -188,7 +188,7 @@ class _Row:
 
 def generate_with(hold: Hold) -> Callable[..., Any]:
     """What stands in for a model's `generate` while guesses are made: its own, with our decoding handed to it."""
-    model = hold.model
+    model: Any = hold.model
 
     def generate(*args: Any, **kwargs: Any) -> Any:
         if kwargs.get("custom_generate") is not None or kwargs.get("assistant_model") is not None:
@@ -243,10 +243,9 @@ def _decoding(hold: Hold, streamer: Any) -> Callable[..., Any]:
         for into, row in zip(out, rows, strict=True):
             into[: len(row.ids)] = row.ids
         if generation_config.return_dict_in_generate:
-            from transformers.generation import GenerateDecoderOnlyOutput
+            from transformers.generation.utils import GenerateDecoderOnlyOutput
 
-            return GenerateDecoderOnlyOutput(sequences=out, past_key_values=cache)
+            return GenerateDecoderOnlyOutput(sequences=cast(Any, out), past_key_values=cache)
         return out
 
     return decode
-

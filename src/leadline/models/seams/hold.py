@@ -17,7 +17,6 @@ from weakref import WeakSet
 import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, Cache, DynamicCache, PreTrainedModel
-from transformers.cache_utils import CacheLayerMixin
 
 from leadline.models.seams import rotary
 from leadline.models.seams.layer import Layer, Step
@@ -187,7 +186,7 @@ class Hold:
             ):
                 self._undo.append(handle.remove)
         self._undo.append(decoder.register_forward_pre_hook(self._before, with_kwargs=True).remove)
-        before = self.model.config._attn_implementation, self.config._attn_implementation
+        before = str(self.model.config._attn_implementation), str(self.config._attn_implementation)
         self.model.set_attn_implementation(NAME)
         self._undo.append(lambda: self._restore_attention(*before))
         if self.config._attn_implementation != NAME:
@@ -204,7 +203,7 @@ class Hold:
         self.layers.clear()
         self._forward = self._scaled = None
 
-    def _rope_facts(self, own: nn.Module) -> dict[str | None, Any]:
+    def _rope_facts(self, own: Any) -> dict[str | None, Any]:
         kinds: list[str | None]
         if isinstance(getattr(own, "rope_type", None), dict):
             # A layer that slides never reads further than it was trained to.
@@ -213,7 +212,7 @@ class Hold:
             kinds = [None]
         return {kind: rotary.facts(own, self.config, kind, self.facts.trained) for kind in kinds}
 
-    def _turner(self, module: nn.Module, turning: Any) -> rotary.Turner:
+    def _turner(self, module: Any, turning: Any) -> rotary.Turner:
         apply = rotary.applier(module)
         if apply is None:
             raise UserError(f"{type(self.model).__name__} rotates in a way of its own: {self.name} needs unrotated keys")
@@ -225,7 +224,7 @@ class Hold:
         """An empty cache that this plan fills."""
         return Cache(layers=self._stores())
 
-    def _stores(self) -> list[CacheLayerMixin]:
+    def _stores(self) -> list[Any]:
         ledger = Ledger(self)
         plain = DynamicCache(config=self.config).layers
         return [Store(self.layers[i], ledger) if i in self.layers else layer for i, layer in enumerate(plain)]
@@ -248,9 +247,11 @@ class Hold:
 
     # ---------------------------------------------------------------- the hooks
 
-    def _before(self, decoder: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _before(
+        self, decoder: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         kwargs = dict(zip(self._parameters, args, strict=False)) | kwargs
-        source = kwargs.get("input_ids") if kwargs.get("input_ids") is not None else kwargs["inputs_embeds"]
+        source: Tensor = kwargs["inputs_embeds"] if kwargs.get("input_ids") is None else kwargs["input_ids"]
         mask, cache = kwargs.get("attention_mask"), kwargs.get("past_key_values")
         if isinstance(mask, dict) or (mask is not None and mask.ndim != 2):
             raise UserError("attention_mask must be (batch, tokens), 1 for tokens and 0 for padding, when methods are applied")
@@ -267,8 +268,8 @@ class Hold:
         fed = past - ledger.skipped if ledger and past else 0
         if ledger is not None and ledger.expect is not None and fed >= ledger.expect:
             ledger.expect = None
-        chooses = self.plan.context is not None and ledger is not None and not ledger.recording
-        if chooses and ledger.expect is None and new > 1:
+        chooses = self.plan.context is not None and new > 1
+        if chooses and ledger is not None and ledger.expect is None and not ledger.recording:
             if past:
                 raise UserError(
                     f"{self.name} reads a whole prompt at once: no prefill_chunk_size, and no second turn on a kept cache"

@@ -408,5 +408,3 @@ def end_prompt(cache: Cache) -> None:
     for layer in cache.layers:
         if isinstance(layer, Store) and layer.pending:
             layer._settle(decoding=False)
-
-
