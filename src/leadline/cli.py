@@ -299,61 +299,84 @@ def measure(
     as_json: Json = False,
 ) -> None:
     """How far does a model read? Ask the same questions at every length."""
+    _ask((method,), dict(locals()))
+
+
+def _ask(methods: tuple[str, ...], told: dict[str, Any]) -> None:
+    """Run what the options of `measure` or `compare` say."""
     from leadline.runs.plan import Plan, parse_lengths, parse_tasks
 
-    models = tuple(m.strip() for m in model.split(",") if m.strip())
-    usual = _usual(models)
-    if prefill not in ("auto", "on", "off"):
-        raise UserError(f"--prefill must be auto, on or off, got {prefill!r}")
+    models = tuple(m.strip() for m in told["model"].split(",") if m.strip())
+    tasks, base, lengths = _usual(models)
+    if told["prefill"] not in ("auto", "on", "off"):
+        raise UserError(f"--prefill must be auto, on or off, got {told['prefill']!r}")
     plan = Plan(
         models=models,
-        tasks=parse_tasks(tasks or usual[0]),
-        lengths=parse_lengths(lengths or usual[2]),
-        base=parse_lengths(base or usual[1]),
-        samples=samples,
-        seed=seed,
-        methods=(method,),
-        pipeline=pipeline,
-        temperature=temperature,
-        max_output=max_output,
-        thinking=thinking,
-        tokenizer=tokenizer,
-        noise=noise,
-        prefill=prefill,
-        questions=questions,
-        depth=depth,
-        prior=prior,
-        dtype=dtype,
-        device=device,
-        trust_remote_code=trust_remote_code,
-        base_url=base_url,
-        max_tokens_total=max_tokens_total,
-        max_cost=max_cost,
-        prices=_prices(prices),
-        max_connections=max_connections,
-        max_retries=max_retries,
-        timeout_s=timeout,
+        methods=methods,
+        tasks=parse_tasks(told["tasks"] or tasks),
+        lengths=parse_lengths(told["lengths"] or lengths),
+        base=parse_lengths(told["base"] or base),
+        prices=_prices(told["prices"]),
+        timeout_s=told["timeout"],
+        **{f.name: told[f.name] for f in dataclasses.fields(Plan) if f.name in told and f.name not in _READ},
     )
+    share, as_json = told["share"], told["as_json"]
     if not 0 < share < 1:
         raise UserError(f"--share must lie between 0 and 1, got {share}")
-    if width <= 1:
-        raise UserError(f"--width is upper end over lower end and must be over 1, got {width}")
-    folder = out or Path("runs") / _folder_name(plan)
-    if dry_run:
+    if told["width"] <= 1:
+        raise UserError(f"--width is upper end over lower end and must be over 1, got {told['width']}")
+    folder = told["out"] or Path("runs") / _folder_name(plan)
+    if told["dry_run"]:
         return _dry(plan, folder, as_json)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; --out names the folder of the run")
     watch = _Progress()
     with watch:
-        if search:
+        if told["search"]:
             from leadline.runs.search import search as look
 
-            records = look(plan, folder, watch, width=width, share=share)
+            records = look(plan, folder, watch, width=told["width"], share=share)
         else:
             from leadline.runs.execute import run
 
             records = run(plan, folder, watch)
-    _finish(records, [folder], folder / "report.html", share, as_json)
+    _finish(records, [folder], folder / "report.html", share, as_json, compared=len(methods) > 1)
+
+
+_READ = {"models", "methods", "tasks", "lengths", "base", "prices"}
+"""Fields of a plan whose options are read, not taken as they are."""
+
+
+def compare(**told: Any) -> None:
+    """What does each long-context method cost? Ask the same questions with each, and without any."""
+    from leadline.catalog import parse_list
+
+    methods = [" + ".join(map(str, parse_list(one, "+"))) for one in told["methods"].split(";") if one.strip()]
+    if not methods:
+        raise UserError('--methods is empty: write specs with semicolons between, as in "yarn(factor=4); snapkv(budget=1024)"')
+    _ask(tuple(dict.fromkeys(["", *methods])), told)
+
+
+def _as_measure(verb: Any) -> Any:
+    """Give a verb the options of `measure`, with `--methods` in place of `--method`."""
+    import inspect
+    from typing import get_type_hints
+
+    hints = get_type_hints(measure, include_extras=True) | {
+        "method": Annotated[str, typer.Option(help='Methods with semicolons between: "yarn(factor=4); snapkv(budget=1024)".')]
+    }
+    options = [
+        p.replace(annotation=hints[p.name], kind=p.KEYWORD_ONLY)
+        if p.name != "method"
+        else inspect.Parameter("methods", p.KEYWORD_ONLY, annotation=hints["method"])
+        for p in inspect.signature(measure).parameters.values()
+    ]
+    verb.__signature__ = inspect.Signature(options)
+    verb.__annotations__ = {p.name: p.annotation for p in options}
+    return verb
+
+
+app.command()(_as_measure(compare))
 
 
 def _usual(models: Sequence[str]) -> tuple[str, str, str]:
@@ -430,7 +453,9 @@ class _Progress:
             print(f"\r\033[K{text}" if self.live else text, end="" if self.live else "\n", file=sys.stderr, flush=True)
 
 
-def _finish(records: Sequence[Record], runs: Sequence[Path], page: Path, share: float, as_json: bool) -> None:
+def _finish(
+    records: Sequence[Record], runs: Sequence[Path], page: Path, share: float, as_json: bool, compared: bool = False
+) -> None:
     """Summary, page and table of some records; exit code 1 where samples could not be asked."""
     from leadline.report.console import table
     from leadline.report.page import write
@@ -441,12 +466,37 @@ def _finish(records: Sequence[Record], runs: Sequence[Path], page: Path, share: 
     summary: Summary = summarise(records, share=share)
     written = write(records, summary, _info(runs) | {"share": share, "trained": _trained(records)}, page)
     if as_json:
-        _print({"run": str(runs[0]), "report": str(written), **summary.to_json()})
+        rows = {"rows": [_compared(g, records) for g in summary.groups]} if compared else {}
+        _print({"run": str(runs[0]), "report": str(written), **rows, **summary.to_json()})
     else:
         print(table(summary, records))
         print(f"\nrun {runs[0]}, report {written}")
     if any(r.audit in NOT_ASKED for r in records):
         raise typer.Exit(1)
+
+
+def _compared(group: Any, records: Sequence[Record]) -> dict[str, Any]:
+    """A row of `compare`: what one method gives and what it costs; medians over samples, the peak at its highest."""
+    from statistics import median
+
+    mine = [r for r in records if (r.model, r.method, r.pipeline) == group.key]
+
+    def of(name: str, how: Any = median) -> Any:
+        values = [v for r in mine if (v := getattr(r, name)) is not None]
+        return how(values) if values else None
+
+    return {
+        "model": group.model,
+        "method": group.method,
+        "score": group.score,
+        "longscore": group.longscore.value,
+        "breakdown": group.breakdown.to_json(),
+        "ttft_s": of("ttft_s"),
+        "token_s": of("token_s"),
+        "peak_bytes": of("peak_bytes", max),
+        "cache_bytes": of("cache_bytes"),
+        "tokens": of("prompt_tokens", sum),
+    }
 
 
 def _trained(records: Sequence[Record]) -> dict[str, int]:

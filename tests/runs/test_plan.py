@@ -83,6 +83,11 @@ def test_methods_are_for_local_models():
         make(methods=("nothing",))
 
 
+def test_one_spelling_of_methods_and_tasks():
+    assert make(methods=("", "kivi(bits=4)+self-extend( group=2 )")).methods == ("", "kivi(bits=4) + self-extend(group=2)")
+    assert len(cells(make(tasks=parse_tasks("needle,needle(needles=1)")))) == 3
+
+
 def test_growing_tasks_share_no_haystack(monkeypatch):
     monkeypatch.setattr(type(plans.task_of(parse_tasks("needle")[0])), "grows", True)
     with pytest.raises(UserError, match="does not grow"):

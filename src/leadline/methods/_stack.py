@@ -122,7 +122,7 @@ def applied(model: Any, methods: str | Method | Stack | Sequence[Method]) -> Ite
         stack = methods
     else:
         stack = Stack((methods,) if isinstance(methods, Method) else tuple(methods))
-    module = model.module if isinstance(model, LocalModel) else model
+    module: Any = model.module if isinstance(model, LocalModel) else model
     hold = Hold(module, stack.plan, str(stack))
     for method in stack.methods:
         method.fit(hold.facts)

@@ -131,9 +131,11 @@ class Plan:
             raise UserError(f"depth must be from 0 (start of the context) to 1 (its end), got {self.depth}")
         if self.max_cost is not None and self.prices is None:
             raise UserError("a limit on cost needs prices: give those of a million prompt tokens and a million output tokens")
-        for method in filter(None, self.methods):
-            for spec in catalog.parse_list(method, "+"):
-                catalog.find(spec.name, "methods")
+        # One spelling, whatever spaces were typed: it is part of a cell's key and the label of a plot.
+        specs = [catalog.parse_list(method, "+") for method in self.methods]
+        object.__setattr__(self, "methods", tuple(" + ".join(map(str, stack)) for stack in specs))
+        for spec in (spec for stack in specs for spec in stack):
+            catalog.find(spec.name, "methods")
         if self.pipeline:
             catalog.find(catalog.parse(self.pipeline).name, "pipelines")
         for model in self.models:
@@ -213,13 +215,15 @@ def cells(plan: Plan, lengths: Iterable[tuple[int, bool]] | None = None) -> list
     wanted = list(lengths_of(plan) if lengths is None else lengths)
     if plan.prior:
         wanted = [(0, False), *wanted]
-    return [
+    found = [
         Cell(model, method, task, length, base, _key(plan, model, method, task, length))
         for model in plan.models
         for method in plan.methods
         for task in plan.tasks
         for length, base in wanted
     ]
+    # `needle` and `needle(needles=1)` are one cell.
+    return list({cell.key: cell for cell in reversed(found)}.values())[::-1]
 
 
 def cell_at(plan: Plan, cell: Cell, length: int) -> Cell:

@@ -128,6 +128,8 @@ class Hold:
         self.facts = Facts(config, len(modules), tuple(windows), int(trained or config.max_position_embeddings))
         self.layers: dict[int, Layer] = {}
         self._modules = modules
+        self._turners: dict[str | None, rotary.Turner] = {}
+        """By layer type, so that layers share a table."""
         self._undo: list[Callable[[], None]] = []
         self._forward: _Forward | None = None
         self._scaled: rotary.Scaled | None = None
@@ -201,6 +203,7 @@ class Hold:
         while self._undo:
             self._undo.pop()()
         self.layers.clear()
+        self._turners.clear()
         self._forward = self._scaled = None
 
     def _rope_facts(self, own: Any) -> dict[str | None, Any]:
@@ -216,7 +219,11 @@ class Hold:
         apply = rotary.applier(module)
         if apply is None:
             raise UserError(f"{type(self.model).__name__} rotates in a way of its own: {self.name} needs unrotated keys")
-        return rotary.Turner(turning, rotary.layer_kind(turning, self.config, module.layer_idx), apply)
+        kind = rotary.layer_kind(turning, self.config, module.layer_idx)
+        dynamic = self.plan.rope is not None and self.plan.rope.dynamic
+        if kind not in self._turners:
+            self._turners[kind] = rotary.Turner(turning, kind, apply, dynamic)
+        return self._turners[kind]
 
     # ---------------------------------------------------------------- caches
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 BLOCK = 2**24
 """Most pairs (batch * heads * queries * keys) whose logits are in memory at once."""
+NARROW = 256
+"""Queries in a block where few keys are read, so that few columns are read by any of them."""
 
 
 @dataclass
@@ -86,16 +88,26 @@ class Look:
         self.views = plan.positions.views(layer, q_pos, k_pos) if plan.positions and mapped else [View(q_pos, k_pos)]
         self.mapped = mapped
         turn = layer.turn if layer.raw else None
-        self.placed = [(turn(q, view.q), turn(k, view.k)) if turn else (q, k) for view in self.views]
+        if turn is None:
+            self.placed = [(q, k)] * len(self.views)
+        elif len(self.views) > 1 and self.queries == 1:
+            # A single query reads each key in one view at most, so keys need one rotation, not one for each view.
+            spots = self.views[0].k
+            for view, mask in zip(self.views[1:], self.masks(0, 1)[1:], strict=True):
+                spots = torch.where(mask[:, :, 0], view.k, spots)
+            turned = turn(k, spots)
+            self.placed = [(turn(q, view.q), turned) for view in self.views]
+        else:
+            self.placed = [(turn(q, view.q), turn(k, view.k)) for view in self.views]
 
     @property
     def simple(self) -> bool:
         """Whether one view with plain logits is all there is."""
         return len(self.views) == 1 and self.layer.softcap is None and self.layer.sinks is None
 
-    def blocks(self, per_head: int) -> Iterator[tuple[int, int]]:
-        """Ranges of queries, small enough for BLOCK with `per_head` maps for each of the batch."""
-        size = max(1, BLOCK // max(1, self.batch * per_head * self.keys))
+    def blocks(self, maps: int, most: int = 2**30) -> Iterator[tuple[int, int]]:
+        """Ranges of at most `most` queries, small enough for BLOCK with so many maps for each of the batch."""
+        size = min(most, max(1, BLOCK // max(1, self.batch * maps * self.keys)))
         for at in range(0, self.queries, size):
             yield at, min(at + size, self.queries)
 
@@ -129,8 +141,9 @@ class Look:
         for (q, k), mask in zip(self.placed, masks, strict=True):
             keys = k[:, :, :seen] if columns is None else k[:, :, columns]
             mask = mask if columns is None else mask[..., columns]
-            grouped = q[:, :, a:b].unflatten(1, (self.kv_heads, -1))
-            new = (grouped @ keys[:, :, None].transpose(-1, -2)).float() * self.layer.scaling
+            # Queries of one kv-head lie in one matrix, so that keys need not be repeated.
+            grouped = q[:, :, a:b].unflatten(1, (self.kv_heads, -1)).flatten(2, 3)
+            new = (grouped @ keys.transpose(-1, -2)).float().unflatten(2, (-1, b - a)) * self.layer.scaling
             if self.layer.softcap is not None:
                 new = torch.tanh(new / self.layer.softcap) * self.layer.softcap
             mask = mask.unflatten(1, (self.kv_heads, -1)) if mask.shape[1] == self.heads else mask[:, :, None]
@@ -138,14 +151,18 @@ class Look:
         assert total is not None
         return total
 
-    def weights(self, a: int, b: int, masks: list[Tensor] | None = None) -> Tensor:
+    def weights(self, a: int, b: int) -> Tensor:
         """Attention weights (batch, heads, b - a, keys) of queries a to b, float32; rows that see nothing are 0."""
-        logits = self.logits(a, b, masks or self.masks(a, b)).flatten(1, 2)
+        weights, _ = self._normed(self.logits(a, b, self.masks(a, b)))
+        return torch.nn.functional.pad(weights.flatten(1, 2), (0, self.keys - weights.shape[-1]))
+
+    def _normed(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights and log-sum-exp of logits (batch, kv_heads, groups, queries, keys); a learnt sink takes its share."""
+        lse = logits.logsumexp(-1)
         if self.layer.sinks is not None:
-            sink = self.layer.sinks.float()[None, :, None, None].expand(*logits.shape[:3], 1)
-            logits = torch.cat([logits, sink], -1)
-        weights = torch.softmax(logits, -1).nan_to_num(0.0)[..., : self.keys - self.queries + b]
-        return torch.nn.functional.pad(weights, (0, self.keys - weights.shape[-1]))
+            lse = torch.logaddexp(lse, self.layer.sinks.float().view(1, self.kv_heads, -1, 1))
+        # Where nothing is read every logit is -inf, and so must not be the norm.
+        return torch.exp(logits - torch.where(lse == -torch.inf, 0.0, lse)[..., None]), lse
 
     def read(self, v: Tensor, where: Pairs | None = None) -> tuple[Tensor, Tensor | None]:
         """Attention in blocks of queries, over the columns that any of a block's queries reads.
@@ -161,7 +178,7 @@ class Look:
         out = v.new_empty(self.batch, self.heads, self.queries, v.shape[-1])
         lse = None if self.simple else v.new_empty(self.batch, self.heads, self.queries, dtype=torch.float)
         narrow = where is not None or self.mapped or self.layer.window is not None
-        for a, b in self.blocks(1 if self.simple else self.heads):
+        for a, b in self.blocks(1 if self.simple else self.heads, NARROW if narrow else 2**30):
             masks = self.masks(a, b, where)
             seen = masks[0].shape[-1]
             columns = None
@@ -173,22 +190,16 @@ class Look:
             if lse is None:
                 out[:, :, a:b] = self._fused(a, b, masks[0], columns, values)
                 continue
-            logits = self.logits(a, b, masks, columns)
-            if self.layer.sinks is not None:
-                sinks = self.layer.sinks.float().view(1, self.kv_heads, -1, 1, 1).expand(*logits.shape[:-1], 1)
-                lse[:, :, a:b] = torch.cat([logits, sinks], -1).logsumexp(-1).flatten(1, 2)
-            else:
-                lse[:, :, a:b] = logits.logsumexp(-1).flatten(1, 2)
-            norm = lse[:, :, a:b].unflatten(1, (self.kv_heads, -1))[..., None]
-            weights = torch.exp(logits - norm).nan_to_num(0.0).to(v.dtype)
-            out[:, :, a:b] = (weights @ values[:, :, None]).flatten(1, 2)
+            weights, norm = self._normed(self.logits(a, b, masks, columns))
+            lse[:, :, a:b] = norm.flatten(1, 2)
+            weights = weights.to(v.dtype)
+            out[:, :, a:b] = (weights.flatten(2, 3) @ values).unflatten(2, (-1, b - a)).flatten(1, 2)
         return out, lse
 
     def _fused(self, a: int, b: int, mask: Tensor, columns: Tensor | None, values: Tensor) -> Tensor:
         q, k = self.placed[0]
         keys = k[:, :, : mask.shape[-1]] if columns is None else k[:, :, columns]
         mask = mask if columns is None else mask[..., columns]
-        # Queries of one kv-head lie in one matrix, so that keys need not be repeated.
         grouped = q[:, :, a:b].unflatten(1, (self.kv_heads, -1))
         groups = grouped.shape[2]
         mask = mask.unflatten(1, (self.kv_heads, -1)) if mask.shape[1] == self.heads else mask[:, :, None]

@@ -97,22 +97,49 @@ class Scaled:
             setattr(self.module, f"{kind}_attention_scaling" if kind else "attention_scaling", scale)
 
 
-class Turner:
-    """Rotates vectors to positions with a model's own RoPE."""
+class Turner(nn.Module):
+    """Rotates vectors to positions with a model's own RoPE; a module, so that its table counts as no one's cache."""
 
-    def __init__(self, rotary: nn.Module, kind: str | None, apply: Apply) -> None:
-        self.rotary, self.kind, self.apply = rotary, kind, apply
+    def __init__(self, rotary: nn.Module, kind: str | None, apply: Apply, dynamic: bool = False) -> None:
+        """What to rotate by.
 
-    def __call__(self, x: Tensor, pos: Tensor) -> Tensor:
+        Args:
+            rotary: the model's rotary module, or one that stands in for it.
+            kind: the layer type whose frequencies to use; None where there is one set.
+            apply: the model's own `apply_rotary_pos_emb`.
+            dynamic: whether frequencies change between calls, so that no table of them can be kept.
+        """
+        super().__init__()
+        # In a tuple, so that it does not become a part of this module.
+        self._rotary, self.kind, self.apply_to, self.dynamic = (rotary,), kind, apply, dynamic
+        self._table: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, x: Tensor, pos: Tensor) -> Tensor:
         """Turn (batch, heads, tokens, head_dim) to positions (batch, tokens) or (batch, heads, tokens)."""
         if pos.ndim == 3 and pos.shape[1] == 1:
             pos = pos[:, 0]
         batch, heads, tokens, dim = x.shape
         # Entries that are none sit at -1; any number will do for them.
-        flat = pos.clamp(min=0).reshape(batch, -1)
-        cos, sin = self.rotary(x, flat) if self.kind is None else self.rotary(x, flat, self.kind)
+        cos, sin = self._angles(x, pos.clamp(min=0).reshape(batch, -1))
         if pos.ndim == 3:
             x = x.reshape(batch * heads, 1, tokens, dim)
             cos, sin = cos.reshape(batch * heads, tokens, -1), sin.reshape(batch * heads, tokens, -1)
         # No keys to turn along: an empty tensor of zero heads costs nothing.
-        return self.apply(x, x[:, :0], cos, sin)[0].view(batch, heads, tokens, dim)
+        return self.apply_to(x, x[:, :0], cos, sin)[0].view(batch, heads, tokens, dim)
+
+    def _angles(self, x: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:
+        """cos and sin (batch, tokens, rotary dim), from a table where frequencies stay."""
+        if self.dynamic:
+            return self._compute(x, pos)
+        last = int(pos.max()) if pos.numel() else 0
+        if self._table is None or last >= len(self._table[0]) or self._table[0].dtype != x.dtype:
+            # Twice as long each time, so that it is seldom made.
+            places = torch.arange(2 ** max(8, (last + 1).bit_length()), device=x.device)[None]
+            cos, sin = self._compute(x, places)
+            self._table = cos[0], sin[0]
+        cos, sin = (torch.nn.functional.embedding(pos, table) for table in self._table)
+        return cos, sin
+
+    def _compute(self, x: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:
+        rotary = self._rotary[0]
+        return rotary(x, pos) if self.kind is None else rotary(x, pos, self.kind)

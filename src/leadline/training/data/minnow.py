@@ -10,7 +10,6 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 
 from leadline.data import lexicon, phrasings, prose
 from leadline.data.phrasings import Kind
@@ -60,25 +59,12 @@ def records(reader: Reader, rng: random.Random, length: int) -> list[Span]:
     return reader.document(kind, rng, length, [lines[i] for i in asked], questions, lambda: next(others), "\n")
 
 
-@lru_cache
-def _distances(statements: tuple[str, ...]) -> tuple[int, ...]:
-    """Words from the end of the key to the value, at least 1."""
-    return tuple(max(1, len(s[s.index("{key}") : s.index("{value}")].split())) for s in statements)
-
-
-def _statement(kind: Kind, reader: Reader, rng: random.Random) -> str:
-    """A statement; while training, the more often the further its value lies from its key, for that is harder."""
-    if reader.single == 1 or reader.wording == "unseen":
-        return kind.statement(rng, reader.wording)
-    return rng.choices(kind.statements, _distances(kind.statements))[0]
-
-
 def needle(reader: Reader, rng: random.Random, length: int, most: int = 8) -> list[Span]:
     """One or several needles in prose."""
     kind = phrasings.NEEDLE
     n = rng.randint(1, max(1, min(most, length // 40)))
     made = [(key, prose.value(rng)) for key in _keys(rng, n)]
-    planted = [_statement(kind, reader, rng).format(key=k, value=v) for k, v in made]
+    planted = [kind.statement(rng, reader.wording).format(key=k, value=v) for k, v in made]
     asked = rng.sample(made, min(n, _questions(reader, rng, length, 8)))
     questions = [
         Question(kind.question(rng, reader.wording).format(key=k), kind.prefill.format(key=k), f"{v}.") for k, v in asked
@@ -185,7 +171,7 @@ def needles(reader: Reader, rng: random.Random, length: int) -> list[Span]:
     kind = phrasings.NEEDLE
     n = rng.randint(2, 6)
     made = [(key, prose.value(rng)) for key in _keys(rng, n)]
-    planted = [_statement(kind, reader, rng).format(key=k, value=v) for k, v in made]
+    planted = [kind.statement(rng, reader.wording).format(key=k, value=v) for k, v in made]
     asked = rng.sample(made, rng.randint(2, min(4, n)))
     together, values = _listed([k for k, _ in asked]), _listed([v for _, v in asked])
     question = Question(f"What are the codes of {together}?", f"The codes of {together} are", f"{values}.")

@@ -31,7 +31,7 @@ class Question:
     answer: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class Reader:
     """Makes documents of about a length, and batches of them.
 
