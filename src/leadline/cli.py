@@ -8,6 +8,7 @@ user's mistake.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import logging
 import re
@@ -46,8 +47,9 @@ DEFAULT_TASKS = "needle,kv-retrieval,variable-tracking,passage-retrieval,single-
 
 def main() -> NoReturn:
     """Entry point: runs a verb; users' mistakes end with one line and exit code 2."""
-    # On a full disk Inspect's trace log fails first, and would say so at every line.
+    # On a full disk Inspect's trace log fails too, and would say so at every line and once more at the end.
     logging.raiseExceptions = False
+    sys.unraisablehook = _unraisable
     for stream in (sys.stdout, sys.stderr):
         # A terminal or pipe that lacks a sign gets a question mark instead of an error.
         if hasattr(stream, "reconfigure"):
@@ -67,6 +69,12 @@ def main() -> NoReturn:
         if hasattr(error, "format_message"):
             _fail(error.format_message())  # pyright: ignore[reportAttributeAccessIssue]
         raise
+
+
+def _unraisable(what: Any) -> None:
+    """Say nothing more of a full disk; everything else as ever."""
+    if getattr(what.exc_value, "errno", None) not in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}:
+        sys.__unraisablehook__(what)
 
 
 def _fail(message: str, code: int = 2) -> NoReturn:

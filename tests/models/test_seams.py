@@ -136,8 +136,8 @@ def test_log_sum_exp_merges_two_halves(llama: Any) -> None:
         q, k, v = (torch.randn(1, n, 20, 8) for n in (4, 2, 2))
         pos = torch.arange(20)[None]
         look = layers.Look(layer, q, pos, None, k, pos[:, None])
-        whole, lse = look.read(v)
-        (a, la), (b, lb) = look.read(v, lambda i, j: j < 7), look.read(v, lambda i, j: j >= 7)
+        whole, lse = look.read(v, lse=True)
+        (a, la), (b, lb) = look.read(v, lambda i, j: j < 7, lse=True), look.read(v, lambda i, j: j >= 7, lse=True)
         share = torch.sigmoid(la - lb)[..., None]
         # Early queries read nothing of the second half.
         share = torch.where(lb.isinf()[..., None], 1.0, share)

@@ -134,78 +134,135 @@ class Look:
             masks[0] = masks[0] | ~self.valid[:, None, a:b, None]
         return masks
 
-    def logits(self, a: int, b: int, masks: list[Tensor], columns: Tensor | None = None) -> Tensor:
-        """Logits (batch, kv_heads, groups, b - a, keys seen or columns), float32, -inf where nothing is read."""
-        seen = masks[0].shape[-1]
-        total: Tensor | None = None
-        for (q, k), mask in zip(self.placed, masks, strict=True):
-            keys = k[:, :, :seen] if columns is None else k[:, :, columns]
-            mask = mask if columns is None else mask[..., columns]
-            # Queries of one kv-head lie in one matrix, so that keys need not be repeated.
-            grouped = q[:, :, a:b].unflatten(1, (self.kv_heads, -1)).flatten(2, 3)
-            new = (grouped @ keys.transpose(-1, -2)).float().unflatten(2, (-1, b - a)) * self.layer.scaling
-            if self.layer.softcap is not None:
-                new = torch.tanh(new / self.layer.softcap) * self.layer.softcap
-            mask = mask.unflatten(1, (self.kv_heads, -1)) if mask.shape[1] == self.heads else mask[:, :, None]
-            total = torch.where(mask, new, -torch.inf if total is None else total)
-        assert total is not None
-        return total
+    def logits(self, a: int, b: int, which: int, mask: Tensor, columns: Tensor | None) -> Tensor:
+        """Logits of a view, float32, -inf where nothing is read.
+
+        Args:
+            a: first query.
+            b: after the last.
+            which: the view's number.
+            mask: what is read (batch or 1, 1 or kv_heads or heads, b - a, columns).
+            columns: which keys these are; None for the first ones.
+
+        Returns:
+            (batch, kv_heads, groups, b - a, columns).
+        """
+        q, k = self.placed[which]
+        keys = k[:, :, : mask.shape[-1]] if columns is None else k[:, :, columns]
+        # Queries of one kv-head lie in one matrix, so that keys need not be repeated.
+        grouped = q[:, :, a:b].unflatten(1, (self.kv_heads, -1)).flatten(2, 3)
+        logits = (grouped @ keys.transpose(-1, -2)).float().unflatten(2, (-1, b - a)) * self.layer.scaling
+        if self.layer.softcap is not None:
+            logits = torch.tanh(logits / self.layer.softcap) * self.layer.softcap
+        return torch.where(self._grouped(mask), logits, -torch.inf)
 
     def weights(self, a: int, b: int) -> Tensor:
         """Attention weights (batch, heads, b - a, keys) of queries a to b, float32; rows that see nothing are 0."""
-        weights, _ = self._normed(self.logits(a, b, self.masks(a, b)))
-        return torch.nn.functional.pad(weights.flatten(1, 2), (0, self.keys - weights.shape[-1]))
-
-    def _normed(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights and log-sum-exp of logits (batch, kv_heads, groups, queries, keys); a learnt sink takes its share."""
+        masks = self.masks(a, b)
+        logits = self.logits(a, b, 0, masks[0], None)
+        for which, mask in enumerate(masks[1:], start=1):
+            logits = torch.maximum(logits, self.logits(a, b, which, mask, None))
         lse = logits.logsumexp(-1)
         if self.layer.sinks is not None:
-            lse = torch.logaddexp(lse, self.layer.sinks.float().view(1, self.kv_heads, -1, 1))
-        # Where nothing is read every logit is -inf, and so must not be the norm.
-        return torch.exp(logits - torch.where(lse == -torch.inf, 0.0, lse)[..., None]), lse
+            lse = torch.logaddexp(lse, self._sinks())
+        weights = torch.exp(logits - _finite(lse)[..., None]).flatten(1, 2)
+        return torch.nn.functional.pad(weights, (0, self.keys - weights.shape[-1]))
 
-    def read(self, v: Tensor, where: Pairs | None = None) -> tuple[Tensor, Tensor | None]:
+    def read(self, v: Tensor, where: Pairs | None = None, lse: bool = False) -> tuple[Tensor, Tensor | None]:
         """Attention in blocks of queries, over the columns that any of a block's queries reads.
 
         Args:
             v: values (batch, kv_heads, keys, head_dim).
             where: pairs that are read, beside the causal rule; None for all.
+            lse: whether the log-sum-exp is wanted, by which two attentions are merged.
 
         Returns:
-            (batch, heads, queries, head_dim), and the log-sum-exp of the logits (batch, heads, queries) in float32,
-            which two attentions are merged by; None where a fused kernel was used, which tells none.
+            (batch, heads, queries, head_dim), and the log-sum-exp of the logits (batch, heads, queries) in float32.
         """
         out = v.new_empty(self.batch, self.heads, self.queries, v.shape[-1])
-        lse = None if self.simple else v.new_empty(self.batch, self.heads, self.queries, dtype=torch.float)
+        norms = v.new_empty(self.batch, self.heads, self.queries, dtype=torch.float) if lse else None
         narrow = where is not None or self.mapped or self.layer.window is not None
-        for a, b in self.blocks(1 if self.simple else self.heads, NARROW if narrow else 2**30):
-            masks = self.masks(a, b, where)
-            seen = masks[0].shape[-1]
-            columns = None
-            if narrow:
-                any_read = torch.stack([m.flatten(0, -2).any(0) for m in masks]).any(0)
-                kept = any_read.nonzero()[:, 0]
-                columns = kept if len(kept) < 0.75 * seen else None
-            values = v[:, :, :seen] if columns is None else v[:, :, columns]
-            if lse is None:
-                out[:, :, a:b] = self._fused(a, b, masks[0], columns, values)
+        fused = self.simple and not lse
+        for a, b in self.blocks(1 if fused else self.heads, NARROW if narrow else 2**30):
+            total: tuple[Tensor, Tensor] | None = None
+            for which, mask in enumerate(self.masks(a, b, where)):
+                columns = None
+                if narrow:
+                    kept = mask.flatten(0, -2).any(0).nonzero()[:, 0]
+                    if not len(kept) and which:
+                        continue
+                    if len(kept) < 0.75 * mask.shape[-1]:
+                        columns, mask = kept, mask[..., kept]
+                values = v[:, :, : mask.shape[-1]] if columns is None else v[:, :, columns]
+                if fused:
+                    out[:, :, a:b] = self._fused(a, b, mask, columns, values)
+                    continue
+                part = self._part(a, b, which, mask, columns, values)
+                total = part if total is None else _merged(total, part)
+            if total is None:
                 continue
-            weights, norm = self._normed(self.logits(a, b, masks, columns))
-            lse[:, :, a:b] = norm.flatten(1, 2)
-            weights = weights.to(v.dtype)
-            out[:, :, a:b] = (weights.flatten(2, 3) @ values).unflatten(2, (-1, b - a)).flatten(1, 2)
-        return out, lse
+            result, norm = total
+            if self.layer.sinks is not None:
+                with_sink = torch.logaddexp(norm, self._sinks())
+                result, norm = result * torch.exp(norm - with_sink)[..., None], with_sink
+            out[:, :, a:b] = result.flatten(1, 2)
+            if norms is not None:
+                norms[:, :, a:b] = norm.flatten(1, 2)
+        return out, norms
+
+    def _part(
+        self, a: int, b: int, which: int, mask: Tensor, columns: Tensor | None, values: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One view's attention (batch, kv_heads, groups, b - a, head_dim) and log-sum-exp, float32."""
+        if values.device.type == "cpu" and self.layer.softcap is None:
+            q, keys, mask = self._matrices(a, b, which, mask, columns)
+            bias = torch.zeros(mask.shape, dtype=q.dtype).masked_fill_(~mask, -torch.inf)
+            out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+                q.contiguous(), keys.contiguous(), values.contiguous(), attn_mask=bias, scale=self.layer.scaling
+            )
+            some = mask.any(-1).expand(lse.shape)
+            out = torch.where(some[..., None], out.float(), 0.0)
+            lse = torch.where(some, lse.float(), -torch.inf)
+            return out.unflatten(2, (-1, b - a)), lse.unflatten(2, (-1, b - a))
+        logits = self.logits(a, b, which, mask, columns)
+        lse = logits.logsumexp(-1)
+        weights = torch.exp(logits - _finite(lse)[..., None]).to(values.dtype)
+        return (weights.flatten(2, 3) @ values).unflatten(2, (-1, b - a)).float(), lse
 
     def _fused(self, a: int, b: int, mask: Tensor, columns: Tensor | None, values: Tensor) -> Tensor:
-        q, k = self.placed[0]
+        q, keys, mask = self._matrices(a, b, 0, mask, columns)
+        out = scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=self.layer.scaling)
+        return out.unflatten(2, (-1, b - a)).flatten(1, 2)
+
+    def _matrices(self, a: int, b: int, which: int, mask: Tensor, columns: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries with those of one kv-head in one matrix, their keys, and the mask for them."""
+        q, k = self.placed[which]
         keys = k[:, :, : mask.shape[-1]] if columns is None else k[:, :, columns]
-        mask = mask if columns is None else mask[..., columns]
         grouped = q[:, :, a:b].unflatten(1, (self.kv_heads, -1))
-        groups = grouped.shape[2]
-        mask = mask.unflatten(1, (self.kv_heads, -1)) if mask.shape[1] == self.heads else mask[:, :, None]
-        mask = mask.expand(-1, -1, groups, -1, -1).flatten(2, 3)
-        out = scaled_dot_product_attention(grouped.flatten(2, 3), keys, values, attn_mask=mask, scale=self.layer.scaling)
-        return out.unflatten(2, (groups, b - a)).flatten(1, 2)
+        mask = self._grouped(mask).expand(-1, -1, grouped.shape[2], -1, -1).flatten(2, 3)
+        return grouped.flatten(2, 3), keys, mask
+
+    def _grouped(self, mask: Tensor) -> Tensor:
+        """A mask as (batch or 1, 1 or kv_heads, 1 or groups, queries, keys)."""
+        if mask.shape[1] == self.heads and self.heads > 1:
+            return mask.unflatten(1, (self.kv_heads, -1))
+        return mask[:, :, None]
+
+    def _sinks(self) -> Tensor:
+        assert self.layer.sinks is not None
+        return self.layer.sinks.float().view(1, self.kv_heads, -1, 1)
+
+
+def _finite(lse: Tensor) -> Tensor:
+    """Norms to subtract from logits: where nothing is read all are -inf, and -inf is not to be taken from itself."""
+    return torch.where(lse == -torch.inf, 0.0, lse)
+
+
+def _merged(x: tuple[Tensor, Tensor], y: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Two attentions over different keys as one: outputs (..., head_dim) and log-sum-exps (...)."""
+    lse = torch.logaddexp(x[1], y[1])
+    norm = _finite(lse)
+    return x[0] * torch.exp(x[1] - norm)[..., None] + y[0] * torch.exp(y[1] - norm)[..., None], lse
 
 
 @dataclass
