@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from leadline.methods.context._pieces import Piecewise
 Span = tuple[int, int]
 _END = re.compile(r"[.?!]+[\"'”’)\]]*(?=\s)|[。！？]+[”’」』）]*|\n\s*\n")
 _SHORT = 8
-"""Characters after a full stop that are no sentence: `Dr. ` belongs to what follows and what precedes."""
+"""Characters after a full stop that are no sentence of their own, such as `Dr.` [characters]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class InfiniRetri(Piecewise):
     window: int = 1024
     """New tokens that are read at once, in whole sentences, beside those carried [tokens]."""
     topk: int = 300
-    """Tokens whose sentences are carried on (1 or more) [tokens]."""
+    """Tokens whose whole sentences are carried on (1 or more); these are longer than that together [tokens]."""
     phrase: int = 8
     """Neighbours over which a token's score is summed: the length of the answer; 1 for none [tokens]."""
     layer: int | None = None
@@ -136,17 +137,14 @@ def _ends(texts: list[str]) -> list[int]:
     """Where sentences end: how many tokens there are up to each end."""
     text = "".join(texts)
     borders: list[int] = []
-    start = 0
+    start, stopped = 0, False
     for match in _END.finditer(text):
         piece = text[start : match.end()].strip()
-        if borders and len(piece) <= _SHORT and text[: borders[-1]].rstrip().endswith("."):
+        if stopped and len(piece) <= _SHORT:
             borders.pop()
         borders.append(match.end())
-        start = match.end()
-    ends, at = [], 0
-    for count, token in enumerate(texts, 1):
-        at += len(token)
-        if borders and at >= borders[0]:
-            ends.append(count)
-            borders = [border for border in borders if border > at]
-    return ends if ends and ends[-1] == len(texts) else [*ends, len(texts)]
+        start, stopped = match.end(), piece.endswith(".")
+    # A border within a token is put after it.
+    places = list(accumulate(map(len, texts)))
+    ends = {bisect_left(places, border) + 1 for border in borders}
+    return sorted(ends | {len(texts)})
