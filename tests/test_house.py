@@ -35,7 +35,10 @@ def test_the_core_never_names_a_plugin(entry):
             assert name not in set(imports(path)), path
 
 
-@pytest.mark.parametrize("what", ["leadline", "leadline.cli", "leadline.catalog", "leadline.data.haystack", "leadline.tasks.needle", "leadline.report.page"])
+@pytest.mark.parametrize(
+    "what",
+    ["leadline", "leadline.cli", "leadline.catalog", "leadline.data.haystack", "leadline.tasks.needle", "leadline.report.page"],
+)
 def test_importing_is_light(what):
     """Neither torch nor the engine is loaded before it is used."""
     code = f"import sys, {what}; print([m for m in ('torch', 'transformers', 'inspect_ai', 'matplotlib', 'pyarrow') if m in sys.modules])"

@@ -5,7 +5,10 @@ import pytest
 from leadline import catalog
 from leadline.data.haystack import Builder
 
-TASKS = [e.id for e in catalog.entries("tasks").values() if not e.members] + ["kv-retrieval(haystack=records)", "kv-retrieval(keys=uuid)"]
+TASKS = [e.id for e in catalog.entries("tasks").values() if not e.members] + [
+    "kv-retrieval(haystack=records)",
+    "kv-retrieval(keys=uuid)",
+]
 TOKENIZERS = ["minnow", "bytes-plain", "bytes-chatml", "pieces-plain", "pieces-headers", "unigram-brackets", "merges-chatml"]
 
 

@@ -122,7 +122,9 @@ class Posterior:
         if middle > math.log2(last):
             return Breakdown(last, min(round(2**low), last), None, True, f"not reached up to {last}")
         if middle < math.log2(first):
-            return Breakdown(first, None, round(2 ** min(high, math.log2(last))), True, f"already below {self.share:g} of base at {first}")
+            return Breakdown(
+                first, None, round(2 ** min(high, math.log2(last))), True, f"already below {self.share:g} of base at {first}"
+            )
         note = "" if top else f"upper end beyond the longest length measured, {last}"
         return Breakdown(round(2**middle), round(2**low), top, False, note)
 

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -25,8 +26,11 @@ from transformers import LlamaForCausalLM
 from leadline.training.data.reader import ANSWER, Batch
 
 
-def hidden(model: LlamaForCausalLM, ids: Tensor, dtype: torch.dtype) -> Tensor:
-    """Last hidden states, normed: ids (batch, tokens) -> (batch, tokens, hidden). Right padding needs no mask."""
+def hidden(model: Any, ids: Tensor, dtype: torch.dtype) -> Tensor:
+    """Last hidden states of a LlamaForCausalLM, normed: ids (batch, tokens) -> (batch, tokens, hidden).
+
+    Right padding needs no mask.
+    """
     cfg = model.config
     batch, tokens = ids.shape
     heads, kv, size, eps = cfg.num_attention_heads, cfg.num_key_value_heads, cfg.head_dim, cfg.rms_norm_eps

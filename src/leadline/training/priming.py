@@ -14,10 +14,10 @@ is found is added to the token's own register, from which the tied embedding rea
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import LlamaForCausalLM
 
 CONSTANT = 0.5
 """Value of the residual's first dimension; its share of the norm stays small."""
@@ -29,7 +29,7 @@ MATCH = 7.0
 """Logits by which one agreeing word is favoured."""
 
 
-def prime(model: LlamaForCausalLM, *, seed: int = 0) -> None:
+def prime(model: Any, *, seed: int = 0) -> None:
     """Set the weights of a Llama of at least two layers with four heads, two key-value heads and tied embeddings."""
     cfg = model.config
     d, heads, kv = cfg.hidden_size, cfg.num_attention_heads, cfg.num_key_value_heads
@@ -61,7 +61,7 @@ def prime(model: LlamaForCausalLM, *, seed: int = 0) -> None:
         _look_up(model, own, back, rms, gen)
 
 
-def _look_back(model: LlamaForCausalLM, own: Tensor, back: list[Tensor], constant: float) -> None:
+def _look_back(model: Any, own: Tensor, back: list[Tensor], constant: float) -> None:
     cfg = model.config
     size, width = cfg.head_dim, own.shape[1]
     attn = model.model.layers[0].self_attn
@@ -85,7 +85,7 @@ def _look_back(model: LlamaForCausalLM, own: Tensor, back: list[Tensor], constan
         attn.o_proj.weight[:, head * size : head * size + width] = 0.25 * register
 
 
-def _look_up(model: LlamaForCausalLM, own: Tensor, back: list[Tensor], rms: float, gen: torch.Generator) -> None:
+def _look_up(model: Any, own: Tensor, back: list[Tensor], rms: float, gen: torch.Generator) -> None:
     cfg = model.config
     size, width = cfg.head_dim, own.shape[1]
     attn = model.model.layers[1].self_attn
