@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(STAMP)  ## measure the embedded model: a table here, a report in demo/report.html
-	$(BIN)/leadline measure minnow --demo --out demo
+	$(BIN)/leadline measure minnow --out demo
 
 test: $(STAMP)  ## the whole test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
