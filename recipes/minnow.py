@@ -65,7 +65,9 @@ def main() -> None:
     card = json.loads(file.read_text(encoding="utf-8"))
     window = card["window"]
     rows = [ask(args.out, spec, window, args.n) for spec in (*TASKS, *map(unseen, TASKS))]
-    rows += [ask(args.out, spec, window * factor, args.n if factor < 8 else args.n // 4) for factor in (2, 4, 8) for spec in BEYOND]
+    rows += [
+        ask(args.out, spec, window * factor, args.n if factor < 8 else args.n // 4) for factor in (2, 4, 8) for spec in BEYOND
+    ]
     card = {key: value for key, value in card.items() if key != "curve"} | {"tasks": rows, "curve": card["curve"]}
     file.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 

@@ -181,7 +181,9 @@ def expand(spec: Spec, room: str) -> list[Spec]:
     return [Spec(m.name, {**m.settings, **spec.settings}) for m in map(parse, entry.members)]
 
 
+@cache
 def _module(entry: Entry) -> ModuleType:
+    """The plugin's module, run once: a user's own file too, or its class would be another at every look."""
     if entry.path.is_relative_to(ROOT):
         dotted = ".".join(("leadline", *entry.path.relative_to(ROOT).with_suffix("").parts))
         return importlib.import_module(dotted)

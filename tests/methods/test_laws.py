@@ -212,6 +212,8 @@ def test_7_what_cannot_compose_is_refused_with_the_reason(spec: str, says: str) 
         ("yran(factor=4)", "yarn"),
         ("yarn(faktor=4)", "factor"),
         ("yarn(factor=0.5)", "1 or more"),
+        ("yarn(attention_factor=much)", "Factor of cos and sin"),
+        ("gem-filter(layer=first)", "0 the lowest"),
         ("yarn(factor=four)", "must be float"),
         ("snapkv(budget=16)", "budget"),
         ("snapkv(pooling=median)", "average or max"),

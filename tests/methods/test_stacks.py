@@ -59,7 +59,7 @@ def test_order_within_a_stack_is_kept_and_rooms_are_sorted(tiny: Any) -> None:
         first = generated(model, words(40))
     with applied(model, "yarn + snapkv(budget=14, window=4) + kivi(group=8, residual=8)"):
         assert generated(model, words(40)) == first
-    assert str(a) == "kivi(group=8, residual=8) + snapkv(window=4, budget=14) + yarn"
+    assert str(a) == "kivi(group=8, residual=8) + snapkv(budget=14, window=4) + yarn"
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -173,8 +173,14 @@ def test_beams_go_through(llama: Any) -> None:
 def test_a_users_own_assistant_is_heard(llama: Any) -> None:
     kwargs = {"max_new_tokens": 9, "do_sample": False, "attention_mask": torch.ones(1, 30)}
     plain = llama.generate(ids(30), **kwargs)
-    with applied(llama, "streaming-llm(recent=100)"):
+    with applied(llama, "self-extend(group=1, window=9)"):
         assert torch.equal(llama.generate(ids(30), prompt_lookup_num_tokens=4, **kwargs), plain)
+
+
+def test_an_assistant_is_refused_where_guesses_cannot_be_taken_back(llama: Any) -> None:
+    for spec in ("h2o(budget=12, recent=4)", "kivi(group=8, residual=8)", "streaming-llm"):
+        with applied(llama, spec), pytest.raises(UserError, match="such as prompt-lookup"):
+            llama.generate(ids(30), prompt_lookup_num_tokens=4, max_new_tokens=9, do_sample=False)
 
 
 def test_caches_of_others_are_refused(llama: Any) -> None:
@@ -271,7 +277,7 @@ def test_rows_of_a_store_end_together_whatever_happens(llama: Any) -> None:
     store.batch_repeat_interleave(2)
     assert store.rows == [2] * 6
     with pytest.raises(UserError, match="evicted"):
-        store.crop(-6)
+        store.retract([6] * 6)
     store.reset()
     assert store.length == 0 and store.get_seq_length() == 0
 

@@ -142,16 +142,16 @@ def applied(model: Any, methods: str | Method | Stack | Sequence[Method]) -> Ite
 
 def _drive(model: LocalModel, stack: Stack, hold: Hold) -> Callable[[], None]:
     """Let a local model's own loop go through the methods; returns what puts it back."""
-    before = model.make_cache, model.window, model._loop
+    before = model.make_cache, model.window, model.loop
     model.forget()
     model.window = stack.reach(model.window)
     if stack.plan.cached:
         model.make_cache = hold.cache
-        model._loop = Driven(hold, model._loop)
+        model.loop = Driven(hold, model.loop)
 
     def back() -> None:
-        before[2].fed = model._loop.fed
-        model.make_cache, model.window, model._loop = before
+        before[2].fed = model.loop.fed
+        model.make_cache, model.window, model.loop = before
         model.forget()
 
     return back

@@ -56,8 +56,10 @@ class Method:
 
     @classmethod
     def id(cls) -> str:
-        """The name it is called by."""
+        """The name it is called by; of a file outside the package, its path."""
         module = modules[cls.__module__]
+        if not cls.__module__.startswith("leadline."):
+            return str(module.__file__)
         stated = getattr(module, "id", None)
         return stated if isinstance(stated, str) else Path(module.__file__ or cls.__name__).stem.replace("_", "-")
 

@@ -105,7 +105,7 @@ class LocalModel:
             min(131_072, max(1, memory.free_bytes(self.device) // 2 // _token_bytes(self.config, self.dtype)))
         )
         """Most tokens in a batch, padding and answer room included; by default what half of the free memory can hold."""
-        self._loop = Loop(module, self.chunk_tokens)
+        self.loop = Loop(module, self.chunk_tokens)
         self._ends = _end_ids(module)
         self._special = {t.content: i for i, t in tokenizer.core.get_added_tokens_decoder().items() if t.special}
         self._kept: tuple[list[int], Cache] | None = None
@@ -132,7 +132,7 @@ class LocalModel:
     @property
     def prefilled(self) -> int:
         """Prompt tokens computed since loading, padding included."""
-        return self._loop.fed
+        return self.loop.fed
 
     def forget(self) -> None:
         """Drop the kept prefix, so that the next prompts are read from their start."""
@@ -222,7 +222,7 @@ class LocalModel:
         from leadline.models import caches, memory
         from leadline.models.decode import Writer
 
-        self._loop.chunk = self.chunk_tokens
+        self.loop.chunk = self.chunk_tokens
         head = rows[0].ids[:prefix]
         warm = bool(prefix and self._kept and self._kept[0][:prefix] == head)
         held = memory.tensor_bytes(self._kept[1]) if warm and self._kept else 0
@@ -245,8 +245,8 @@ class LocalModel:
             if prefix and not warm:
                 # Someone has to pay for reading the head.
                 writers[0].cached = 0
-            logits = self._loop.prefill(ids, pads, cache)
-            self._loop.decode(logits, length, pads, cache, writers)
+            logits = self.loop.prefill(ids, pads, cache)
+            self.loop.decode(logits, length, pads, cache, writers)
         share = len(rows)
         top = peak.bytes()
         costs = {
@@ -262,7 +262,7 @@ class LocalModel:
         from leadline.models import caches
 
         cache = caches.whole(self.make_cache())
-        self._loop.prefill(torch.tensor([head], device=self.device), [0], cache)
+        self.loop.prefill(torch.tensor([head], device=self.device), [0], cache)
         self._kept = (head, cache)
         return cache
 

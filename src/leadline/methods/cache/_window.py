@@ -17,6 +17,8 @@ POOLINGS = ("average", "max")
 class Observing(Method, Policy):
     """A policy that scores entries once a prompt has ended, by its last queries."""
 
+    budget: int = 1024
+    """Entries kept per kv-head after the prompt, the window included [tokens]."""
     window: int = 32
     """Last queries of the prompt that are asked, and always kept (1 or more) [tokens]."""
     kernel: int = 5
@@ -26,6 +28,7 @@ class Observing(Method, Policy):
 
     def __post_init__(self) -> None:
         self.require(
+            budget=self.budget > self.window,
             window=self.window >= 1,
             kernel=self.kernel >= 1 and self.kernel % 2 == 1,
             pooling=self.pooling in POOLINGS,

@@ -17,7 +17,8 @@ class Kivi(Method, Codec):
     Paper: Liu et al., ICML 2024, arXiv:2402.02750, algorithm 1; official code
       https://github.com/jy-yuan/KIVI@876b4d2, MIT.
     Differs: codes are packed in bytes, not 32-bit words; a group of equal numbers is exact (the code divides by 0);
-      groups begin at each row's first real token; under methods that change positions keys are coded unrotated.
+      groups begin at each row's first real token; a prompt that comes in pieces is coded once it has ended; under
+      methods that change positions keys are coded unrotated.
     Shapes: keys (batch, kv_heads, groups * group, head_dim) -> codes (batch, kv_heads, groups, head_dim, group * bits / 8).
     Cost: O(keys) decoding at each step into a full copy, bits / 8 + 2 * itemsize / group bytes per number;
       phase: prefill and decode.

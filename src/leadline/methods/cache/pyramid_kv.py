@@ -36,7 +36,7 @@ class PyramidKV(Observing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require(budget=self.budget > self.window, beta=self.beta >= 1)
+        self.require(beta=self.beta >= 1)
 
     def settle(self, store: Store, decoding: bool) -> None:
         scores, count = self.scores(store)

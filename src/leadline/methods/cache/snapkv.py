@@ -29,10 +29,6 @@ class SnapKV(Observing):
     trial = {"budget": 12, "window": 4, "kernel": 3}
     excepts = {3: "the second question was not in the window when the first prompt was cut; what it needs may be gone"}
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require(budget=self.budget > self.window)
-
     def settle(self, store: Store, decoding: bool) -> None:
         scores, count = self.scores(store)
         if store.length > self.budget:

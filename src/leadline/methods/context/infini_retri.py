@@ -140,10 +140,10 @@ def _ends(texts: list[str]) -> list[int]:
     start, stopped = 0, False
     for match in _END.finditer(text):
         piece = text[start : match.end()].strip()
-        if stopped and len(piece) <= _SHORT:
+        if borders and (not piece or (stopped and len(piece) <= _SHORT)):
             borders.pop()
         borders.append(match.end())
-        start, stopped = match.end(), piece.endswith(".")
+        start, stopped = match.end(), piece.endswith(".") or (stopped and not piece)
     # A border within a token is put after it.
     places = list(accumulate(map(len, texts)))
     ends = {bisect_left(places, border) + 1 for border in borders}

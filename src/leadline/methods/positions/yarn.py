@@ -43,7 +43,8 @@ class Yarn(Method, Rope):
             factor=self.factor >= 1,
             beta_fast=self.beta_fast > self.beta_slow,
             beta_slow=self.beta_slow > 0,
-            attention_factor=self.attention_factor is None or self.attention_factor > 0,
+            attention_factor=self.attention_factor is None
+            or (isinstance(self.attention_factor, int | float) and self.attention_factor > 0),
             trained=self.trained >= 0,
         )
 

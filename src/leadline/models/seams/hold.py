@@ -67,7 +67,7 @@ class Facts:
     windows: tuple[int | None, ...]
     """Sliding window of each [tokens]; None for those that read all."""
     trained: int
-    """Length that it was trained to [tokens]."""
+    """Length that it was trained to [tokens]; 0 where its configuration says none."""
 
     @property
     def slides(self) -> bool:
@@ -125,7 +125,8 @@ class Hold:
         stated = config.rope_parameters if hasattr(config, "rope_parameters") else None
         rope = next(iter(stated.values()), None) if stated and "rope_type" not in stated else stated
         trained = getattr(config, "trained_window", None) or (rope or {}).get("original_max_position_embeddings")
-        self.facts = Facts(config, len(modules), tuple(windows), int(trained or config.max_position_embeddings))
+        trained = trained or getattr(config, "max_position_embeddings", None) or 0
+        self.facts = Facts(config, len(modules), tuple(windows), int(trained))
         self.layers: dict[int, Layer] = {}
         self._modules = modules
         self._turners: dict[str | None, rotary.Turner] = {}
@@ -400,4 +401,6 @@ class Reader:
             pass
         finally:
             hold._reading, hold._probe = reading, before
+        if not found:
+            raise UserError(f"{hold.name}: layer {layer} has no attention to look at; choose another")
         return found[0]

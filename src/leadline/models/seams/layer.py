@@ -210,9 +210,7 @@ class Look:
                 norms[:, :, a:b] = norm.flatten(1, 2)
         return out, norms
 
-    def _part(
-        self, a: int, b: int, which: int, mask: Tensor, columns: Tensor | None, values: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _part(self, a: int, b: int, which: int, mask: Tensor, columns: Tensor | None, values: Tensor) -> tuple[Tensor, Tensor]:
         """One view's attention (batch, kv_heads, groups, b - a, head_dim) and log-sum-exp, float32."""
         if values.device.type == "cpu" and self.layer.softcap is None:
             q, keys, mask = self._matrices(a, b, which, mask, columns)

@@ -128,7 +128,7 @@ class Turner(nn.Module):
         return self.apply_to(x, x[:, :0], cos, sin)[0].view(batch, heads, tokens, dim)
 
     def _angles(self, x: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:
-        """cos and sin (batch, tokens, rotary dim), from a table where frequencies stay."""
+        """Cosines and sines (batch, tokens, rotary dim), from a table where frequencies stay."""
         if self.dynamic:
             return self._compute(x, pos)
         last = int(pos.max()) if pos.numel() else 0

@@ -224,14 +224,23 @@ class Store(CacheLayerMixin):
         return -1
 
     def activate_past_recording(self) -> None:
-        """New entries are on trial from now on, until cropped."""
-        self.ledger.recording = True
+        """Called by transformers when a user's own assistant drafts."""
+        self._no_assistant()
 
     def crop(self, tokens_to_remove: int) -> None:
-        """Take the newest -`tokens_to_remove` columns back, and accept the others."""
+        """Take the newest -`tokens_to_remove` columns back."""
         if tokens_to_remove > 0:
             raise UserError(f"crop takes a negative number of tokens to remove, got {tokens_to_remove}")
+        self._no_assistant()
         self.retract([-tokens_to_remove] * len(self.rows))
+
+    def _no_assistant(self) -> None:
+        # transformers says too late that tokens are on trial: they were acted on with the forward that fed them.
+        if self.policies or self.codec is not None or self.window is not None:
+            raise UserError(
+                "transformers' own assistants and crop cannot take tokens back from a cache that evicts, codes or slides: "
+                "stack a drafting method with the others instead, such as prompt-lookup"
+            )
 
     def retract(self, counts: list[int]) -> None:
         """Take the newest columns of each row back, and let policies act on what is left of those on trial."""
