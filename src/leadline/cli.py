@@ -115,10 +115,7 @@ def list_(
 
 
 def _row(entry: catalog.Entry) -> dict[str, Any]:
-    import ast
-
-    doc = ast.get_docstring(ast.parse(entry.path.read_text(encoding="utf-8"))) or ""
-    paper = re.search(r"arXiv:(\d{4}\.\d{4,5})", doc)
+    paper = re.search(r"arXiv:(\d{4}\.\d{4,5})", entry.path.read_text(encoding="utf-8"))
     return _listed(entry.id, entry.room, entry.title, f"arXiv:{paper[1]}" if paper else None)
 
 
@@ -147,6 +144,7 @@ def show(
         print(whole(Path(folder), prompt))
         return
     import ast
+    import inspect
 
     rooms = [r for r in catalog.ROOMS if what in catalog.entries(r)] or (["tasks"] if what.endswith(".py") else [])
     if not rooms:
@@ -160,6 +158,8 @@ def show(
         return
     cls = catalog.load(what, rooms[0])
     words = _described(cls)
+    if rooms[0] == "methods":
+        print("\n" + inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[2])
     print("\nSettings:")
     for f in dataclasses.fields(cls):
         print(f"  {f.name}={f.default!r}  {words.get(f.name, '')}".rstrip())
@@ -177,14 +177,20 @@ def show(
 
 
 def _described(cls: type) -> dict[str, str]:
-    """What the docstrings of a class and its bases say of each setting."""
+    """What a class and its bases say of each setting: under `Attributes:`, or in a docstring below the field."""
+    import ast
     import inspect
+    import textwrap
 
     found: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
+    for base in reversed(cls.__mro__[:-1]):
         section = inspect.cleandoc(base.__doc__ or "").partition("Attributes:")[2]
         for name, text in re.findall(r"^    (\w+): (.+(?:\n        .+)*)", section, re.M):
             found[name] = " ".join(text.split())
+        body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0].body  # type: ignore[attr-defined]
+        for field, below in zip(body, body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+                found[field.target.id] = " ".join(str(below.value.value).split())  # type: ignore[union-attr]
     return found
 
 
