@@ -119,6 +119,18 @@ def test_measure_prints_one_document(leadline, tmp_path):
     assert json.loads(again[1])["cells"] == told["cells"]
 
 
+def test_compare_has_a_row_for_each_method(leadline, tmp_path):
+    code, out, _ = leadline(
+        "compare", "minnow", "--methods", "snapkv(budget=64); streaming-llm(recent=100)", "--tasks", "needle",
+        "--base", "256", "--lengths", "512", "--samples", "3", "--out", tmp_path / "r", "--json",
+    )  # fmt: skip
+    rows = json.loads(out)["rows"]
+    assert code == 0
+    assert [r["method"] for r in rows] == ["", "snapkv(budget=64)", "streaming-llm(recent=100)"]
+    assert {"score", "longscore", "breakdown", "ttft_s", "token_s", "peak_bytes", "cache_bytes", "tokens"} <= set(rows[0])
+    assert rows[1]["cache_bytes"] < rows[0]["cache_bytes"] / 2
+
+
 def test_dry_run_asks_nothing(leadline, tmp_path):
     code, out, _ = leadline("measure", "minnow", "--dry-run", "--prices", "1,2", "--out", tmp_path / "r", "--json")
     told = json.loads(out)
@@ -158,6 +170,8 @@ WRONG = {
     "unknown task": (["measure", "minnow", "--tasks", "needel"], "did you mean 'needle'"),
     "unknown setting": (["measure", "minnow", "--tasks", "needle(deph=1)"], "no setting"),
     "unknown method": (["measure", "minnow", "--method", "nothing-like-it"], "unknown method"),
+    "methods that cannot go together": (["measure", "minnow", "--method", "kivi + h2o"], "kivi"),
+    "no methods to compare": (["compare", "minnow", "--methods", " ; "], "semicolons"),
     "unknown pipeline": (["measure", "minnow", "--pipeline", "nothing-like-it"], "unknown pipeline"),
     "unreadable length": (["measure", "minnow", "--lengths", "4q"], "512, 4k"),
     "negative samples": (["measure", "minnow", "--samples", "-3"], "1 or more"),
