@@ -58,3 +58,18 @@ def test_unknown_names_get_the_nearest():
         catalog.make("neddle", "tasks")
     with pytest.raises(UserError, match="no room"):
         catalog.entries("kitchen")
+
+
+def test_the_readmes_task_works(tmp_path, tokenizer):
+    from pathlib import Path
+
+    from leadline.data.haystack import Builder
+    from leadline.nouns import Answer
+
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    file = tmp_path / "opening_hours.py"
+    file.write_text(readme.partition("```python\n")[2].partition("```")[0])
+    task = catalog.make(str(file), "tasks")
+    for item in task.items(5):
+        prompt = Builder(tokenizer).build(item, 512)
+        assert task.score(prompt.answers, item, Answer(text=f"At {prompt.answers[0]} o'clock.")).value == 1

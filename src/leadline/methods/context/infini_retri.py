@@ -72,7 +72,7 @@ class InfiniRetri(Piecewise):
             spans = carried + piece
             columns = torch.cat([torch.arange(a, b, device=ids.device) for a, b in spans])
             row = self.asked(ids, ids[columns])[None]
-            attention = reader.look(row, torch.ones_like(row, dtype=torch.bool), layer, self.attention)
+            attention: Tensor = reader.look(row, torch.ones_like(row, dtype=torch.bool), layer, self.attention)
             if weights is None:
                 weights = attention[:, -self.question :].sum(-1)
             scores = self.scores(attention[:, self.head : -self.question], weights)
