@@ -129,7 +129,7 @@ def train(model: LlamaForCausalLM, plan: Plan, batches: Callable[[random.Random,
     """
     folder.mkdir(parents=True, exist_ok=True)
     dtype, device = getattr(torch, plan.dtype), torch.device(plan.device)
-    model.to(device).train()
+    model.to(device).train()  # pyright: ignore[reportArgumentType]
     matrices = [p for p in model.parameters() if p.ndim == 2]
     rest = [p for p in model.parameters() if p.ndim != 2]
     optimizer = torch.optim.AdamW(
