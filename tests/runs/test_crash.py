@@ -20,7 +20,8 @@ from leadline.runs import journal, records
 CONNECTIONS = 4
 SAMPLES = 60
 PARENT = """
-import logging, os, sys
+import logging, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it otherwise
 logging.raiseExceptions = False  # as the command line has it: a log that cannot be written is no reason to shout
 import inspect_ai, openai
 from inspect_ai.model import get_model
