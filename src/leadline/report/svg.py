@@ -173,9 +173,11 @@ def _fall_mark(
     if not small:
         left = at > (first + last) * 0.62
         said = f"breaks down at about {words.about(breakdown.tokens)}"
-        body.append(
-            _text((low if left else high) + (-6 if left else 6), top + 10, said, "fallname", "end" if left else "start")
+        # Before its breakdown a curve runs along the top, behind it along the bottom: the name keeps out of its way.
+        place = (
+            (low - 6, (top + bottom) / 2, said, "fallname", "end") if left else (high + 6, top + 10, said, "fallname", "start")
         )
+        body.append(_text(*place))
     return body
 
 

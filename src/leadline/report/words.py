@@ -22,10 +22,11 @@ def length(tokens: float) -> str:
 
 
 def about(tokens: float) -> str:
-    """An estimated length to two figures, as no estimate is better: 687 -> 690, 1,234 -> 1,200."""
+    """An estimated length to two figures, three after a 1, as no estimate is better: 687 -> 690, 1,234 -> 1,230."""
     if tokens <= 0:
         return "0"
-    step = 10 ** max(0, math.floor(math.log10(tokens)) - 1)
+    size = math.floor(math.log10(tokens))
+    step = 10 ** max(0, size - (2 if tokens < 2 * 10**size else 1))
     return f"{round(tokens / step) * step:,}"
 
 
