@@ -573,8 +573,13 @@ def score(
         scores = {name: value.to_json() for name, value in from_table(_json(table), paper=paper).items()}
         if as_json:
             return _print(scores)
+        print(f"{'':28} {'LongScore':>10} {'ratios first':>13}  by task")
         for name, value in scores.items():
-            print(f"{name:28} {value}")
+            total, other = (f"{v:+.2f}" if v is not None else "-" for v in (value["value"], value["ratios_first"]))
+            tasks = ", ".join(f"{task} {v:+.2f}" if v is not None else f"{task} -" for task, v in value["tasks"].items())
+            print(f"{name:28} {total:>10} {other:>13}  {tasks}")
+            for note in value.get("notes", ()):
+                print(f"{'':28} note: {note}")
         return None
     if predictions is None or (task is None) == (metric is None):
         raise UserError(

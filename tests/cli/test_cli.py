@@ -230,3 +230,13 @@ def test_broken_predictions_name_the_line(leadline, tmp_path, line, says):
     assert (code, out) == (2, "")
     assert says in err
     assert "p.jsonl" in err
+
+
+def test_longscore_of_a_table(leadline, tmp_path):
+    file = tmp_path / "table.json"
+    file.write_text(json.dumps({"lengths": [2, 8, 16], "base": [2], "raw": {"a": {"m": [80, 60, 60]}, "b": {"m": [40, 30, 30]}}}))
+    code, out, _ = leadline("score", "longscore", "--table", file, "--json")
+    assert code == 0
+    assert json.loads(out)["m"]["value"] == -25
+    code, out, _ = leadline("score", "longscore", "--table", file)
+    assert (code, "-25.00" in out) == (0, True)
