@@ -47,7 +47,9 @@ def load(spec: str, *, dtype: str = "auto", device: str | None = None, trust_rem
         import torch
         import transformers
     except ImportError as error:
-        raise UserError(f'{spec!r} needs {error.name}, which is not installed: pip install "leadline[local]"') from error
+        raise UserError(
+            f'{spec!r} needs {error.name}, which is not installed: pip install ".[local]" where leadline was cloned'
+        ) from error
     if dtype not in DTYPES:
         raise UserError(f"unknown dtype {dtype!r}; there are: {', '.join(DTYPES)}")
     try:

@@ -54,9 +54,7 @@ def _jieba() -> Any:
             warnings.simplefilter("ignore")
             import jieba
     except ImportError:
-        raise UserError(
-            "Chinese metrics cut words with jieba, which is not installed: pip install 'leadline[chinese]'"
-        ) from None
+        raise UserError("Chinese metrics cut words with jieba, which is not installed: pip install jieba") from None
     import logging
 
     jieba.setLogLevel(logging.WARNING)
