@@ -234,7 +234,9 @@ def test_broken_predictions_name_the_line(leadline, tmp_path, line, says):
 
 def test_longscore_of_a_table(leadline, tmp_path):
     file = tmp_path / "table.json"
-    file.write_text(json.dumps({"lengths": [2, 8, 16], "base": [2], "raw": {"a": {"m": [80, 60, 60]}, "b": {"m": [40, 30, 30]}}}))
+    file.write_text(
+        json.dumps({"lengths": [2, 8, 16], "base": [2], "raw": {"a": {"m": [80, 60, 60]}, "b": {"m": [40, 30, 30]}}})
+    )
     code, out, _ = leadline("score", "longscore", "--table", file, "--json")
     assert code == 0
     assert json.loads(out)["m"]["value"] == -25
