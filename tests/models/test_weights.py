@@ -77,7 +77,7 @@ def test_missing_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from leadline.models.local import load
 
     monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(UserError, match=rf'needs {name}.*pip install "leadline\[local\]"'):
+    with pytest.raises(UserError, match=rf'needs {name}.*pip install "\.\[local\]"'):
         load("minnow")
 
 
