@@ -78,21 +78,9 @@ def test_built_prompts_are_scored_when_they_come_back(leadline, tmp_path):
 
 
 def test_measure_prints_one_document(leadline, tmp_path):
-    code, out, err = leadline(
-        "measure",
-        "minnow",
-        "--tasks",
-        "needle",
-        "--base",
-        "256",
-        "--lengths",
-        "512,768",
-        "--samples",
-        "3",
-        "--out",
-        tmp_path / "r",
-        "--json",
-    )
+    words = ["measure", "minnow", "--tasks", "needle", "--base", "256", "--lengths", "512,768", "--samples", "3"]
+    words += ["--out", tmp_path / "r", "--json"]
+    code, out, err = leadline(*words)
     told = json.loads(out)
     assert code == 0
     assert {"run", "report", "cells", "longscore", "breakdown"} <= set(told)
@@ -101,21 +89,7 @@ def test_measure_prints_one_document(leadline, tmp_path):
     assert {"tokens", "low", "high", "censored"} <= set(told["breakdown"])
     assert {"value", "low", "high"} <= set(told["longscore"]["all"])
     assert "samples" in err
-    again = leadline(
-        "measure",
-        "minnow",
-        "--tasks",
-        "needle",
-        "--base",
-        "256",
-        "--lengths",
-        "512,768",
-        "--samples",
-        "3",
-        "--out",
-        tmp_path / "r",
-        "--json",
-    )
+    again = leadline(*words)
     assert json.loads(again[1])["cells"] == told["cells"]
 
 
@@ -178,6 +152,7 @@ WRONG = {
     "endpoint without a tokenizer": (["measure", "openai/gpt-x"], "--tokenizer"),
     "length under the minimum": (["build", "needle", "--model", "minnow", "--length", "40"], "ask for more"),
     "neither model nor tokenizer": (["build", "needle", "--length", "1k"], "--model"),
+    "prompts for an endpoint": (["build", "needle", "--model", "openai/gpt-x", "--length", "1k"], "--tokenizer"),
     "no such tokenizer": (["build", "needle", "--tokenizer", "./nope.json", "--length", "1k"], "nope.json"),
     "noise that is not there": (
         ["build", "needle", "--model", "minnow", "--length", "1k", "--noise", "file(path=/no/such.txt)"],

@@ -145,7 +145,7 @@ class Plan:
                     "such as openai/<model>, anthropic/<model>, vllm/<model> or openai-api/<service>/<model>"
                 )
             if not is_local(model) and not self.tokenizer:
-                raise UserError(f"{model!r} is an endpoint: give its tokenizer with --tokenizer (a folder, a file or a hub id)")
+                raise _no_tokenizer(model)
             if not is_local(model) and any(self.methods):
                 raise UserError(
                     f"methods change the insides of a model, and {model!r} is an endpoint: use local/... or a pipeline"
@@ -163,6 +163,10 @@ class Plan:
         tuples: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
         tuples["tasks"] = tuple(catalog.parse(t) for t in values["tasks"])
         return cls(**tuples)
+
+
+def _no_tokenizer(model: str) -> UserError:
+    return UserError(f"{model!r} is an endpoint: give its tokenizer with --tokenizer (a folder, a file or a hub id)")
 
 
 def without_password(url: str) -> str:
@@ -279,6 +283,8 @@ def tokenizer_of(model: str, tokenizer: str) -> Any:
     from leadline.data.tokens import load_tokenizer
 
     if not is_local(model):
+        if not tokenizer:
+            raise _no_tokenizer(model)
         return load_tokenizer(tokenizer)
     from leadline.models import weights
 

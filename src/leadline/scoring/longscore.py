@@ -125,7 +125,7 @@ def interval(parts: Sequence[Moments], level: float = 0.95) -> tuple[float, floa
     """The ratio of summed long means to summed base means, and Fieller's interval for it.
 
     Fieller (1954): the ratios R for which (L - R B)^2 <= t^2 Var(L - R B). It is right where the base is
-    uncertain, where the delta method and the percentile bootstrap are not. t has the degrees of freedom of the
+    uncertain; `benchmarks/coverage.py` has it beside a percentile bootstrap, which is not. t has the degrees of freedom of the
     clusters (Satterthwaite's over several tasks). Where the base is so uncertain that the data give no upper end,
     the end is the highest long mean over the lowest base mean.
 
