@@ -303,6 +303,10 @@ def measure(
     max_connections: Annotated[int, typer.Option(help="Requests to an endpoint at a time.")] = 10,
     max_retries: Annotated[int, typer.Option(help="Tries again after a provider's fault.")] = 5,
     timeout: Annotated[int, typer.Option(help="Seconds for one request.")] = 600,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(help="A model that helps to score, as in judge=openai/gpt-5; may be given several times."),
+    ] = None,
     dtype: Annotated[str, typer.Option(help="Number type of a local model.")] = "auto",
     device: Annotated[str | None, typer.Option(help="Device of a local model.")] = None,
     trust_remote_code: Annotated[
@@ -331,6 +335,7 @@ def _ask(methods: tuple[str, ...], told: dict[str, Any]) -> None:
         lengths=parse_lengths(told["lengths"] or lengths),
         base=parse_lengths(told["base"] or base),
         prices=_prices(told["prices"]),
+        roles=_roles(told["role"]),
         timeout_s=told["timeout"],
         **{f.name: told[f.name] for f in dataclasses.fields(Plan) if f.name in told and f.name not in _READ},
     )
@@ -357,7 +362,7 @@ def _ask(methods: tuple[str, ...], told: dict[str, Any]) -> None:
     _finish(records, [folder], folder / "report.html", share, as_json, compared=len(methods) > 1)
 
 
-_READ = {"models", "methods", "tasks", "lengths", "base", "prices"}
+_READ = {"models", "methods", "tasks", "lengths", "base", "prices", "roles"}
 """Fields of a plan whose options are read, not taken as they are."""
 
 
@@ -408,6 +413,19 @@ def _prices(text: str | None) -> tuple[float, float] | None:
     except ValueError:
         raise UserError(f"cannot read --prices {text!r}: write dollars for a million tokens in and out, as in 2.5,10") from None
     return read, written
+
+
+def _roles(given: Sequence[str] | None) -> dict[str, str]:
+    """Roles of `--role NAME=MODEL`, given several times or with commas."""
+    roles: dict[str, str] = {}
+    for part in (one.strip() for text in given or () for one in text.split(",") if one.strip()):
+        name, sep, model = part.partition("=")
+        if not sep or not name.strip() or not model.strip():
+            raise UserError(f"cannot read --role {part!r}: write ROLE=MODEL, as in judge=openai/gpt-5")
+        if name.strip() in roles:
+            raise UserError(f"--role {name.strip()} is given twice: give it once")
+        roles[name.strip()] = model.strip()
+    return roles
 
 
 def _folder_name(plan: Plan) -> str:

@@ -39,6 +39,10 @@ class UserError(ValueError):
     """A mistake of the user's: says what came, what is allowed and what to do. Shown without traceback."""
 
 
+class TooLong(UserError):  # noqa: N818
+    """An item that needs more tokens than it was asked for at."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Item:
     """A question with its evidence, from which a prompt of any length can be built.
@@ -82,6 +86,8 @@ class Item:
     """Steps of evidence that depend on one another."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """What the task's own scorer needs beside the answers (JSON values)."""
+    facets: Mapping[str, str] = field(default_factory=dict)
+    """What reports break scores down by, as in {"language": "zh", "difficulty": "hard"}; few values each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +169,8 @@ class Score:
     audit: Audit
     extracted: str = ""
     """What was taken from the reply as its answer."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Figures that stand beside the value, as in {"coverage": 0.5, "citation": 0.8}; reports show their means."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +211,12 @@ class Record:
     thinking: str = ""
     extracted: str = ""
     score: float | None
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """As `Score.parts`."""
+    facets: Mapping[str, str] = field(default_factory=dict)
+    """As `Item.facets`."""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """Models that helped to score, by their role: {"judge": "openai/gpt-5"}."""
     audit: str
     stop: str = ""
     error: str = ""

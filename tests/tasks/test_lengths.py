@@ -5,10 +5,9 @@ import pytest
 from leadline import catalog
 from leadline.data.haystack import Builder
 
-TASKS = [e.id for e in catalog.entries("tasks").values() if not e.members] + [
-    "kv-retrieval(haystack=records)",
-    "kv-retrieval(keys=uuid)",
-]
+from .conftest import SPECS
+
+TASKS = [spec for spec in SPECS if not catalog.make(spec, "tasks").natural]
 TOKENIZERS = ["minnow", "bytes-plain", "bytes-chatml", "pieces-plain", "pieces-headers", "unigram-brackets", "merges-chatml"]
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from leadline.data.difficulty import difficulty
 from leadline.data.noise import Source, open_noise
 from leadline.data.tokens import Starts, Tokenizer, meeting
-from leadline.nouns import Item, Prompt, UserError
+from leadline.nouns import Item, Prompt, TooLong, UserError
 
 FIRST = 65_536
 """Noise of an item starts somewhere in so much of the source, so that different items lie in different noise [characters]."""
@@ -355,12 +355,12 @@ class Builder:
                 return grown
             # Pieces run together may take a token more than alone, and go only as a whole.
             over = 2 * over + least - length
-        raise UserError(f"{item.task}: {item.id} needs {least} tokens at least and was asked for at {length}")
+        raise TooLong(f"{item.task}: {item.id} needs {least} tokens at least and was asked for at {length}")
 
     def _build(self, items: list[Item], length: int, layout: Layout) -> list[Prompt]:
         job = _Job(self, items, layout)
         if job.bare > length:
-            raise UserError(
+            raise TooLong(
                 f"{items[0].task}: {items[0].id} needs {job.bare} tokens at least with the tokenizer of {self.tokenizer.name} "
                 f"({max(i.answer_tokens for i in items)} of them for the answer) and was asked for at {length}: ask for more"
             )

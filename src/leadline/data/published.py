@@ -52,7 +52,7 @@ def read(spec: str) -> tuple[Row, ...]:
         UserError: it cannot be found or read, or a row is of neither format, with file and line.
     """
     rows: list[Row] = []
-    for place, raw in _raw(spec):
+    for place, raw in rows_of(spec):
         rows.extend(_rows(raw, place))
     if not rows:
         raise UserError(f"{spec!r} holds no rows")
@@ -88,6 +88,27 @@ def _rows(raw: Any, place: str) -> Iterator[Row]:
     )
 
 
+def demand(raw: Any, columns: Mapping[str, type | tuple[type, ...]], name: str, place: str) -> None:
+    """Refuse a row that lacks a column of a published format, or has it in another type.
+
+    Args:
+        raw: the row.
+        columns: names and types that it must have; it may have others.
+        name: of the format, for the error.
+        place: of the row, as `rows_of` gives it.
+
+    Raises:
+        UserError: says which.
+    """
+    if not isinstance(raw, Mapping):
+        raise UserError(f"{place}: a row of {name} must be a JSON object, it is {type(raw).__name__}")
+    for column, kind in columns.items():
+        if column not in raw:
+            raise UserError(f"{place}: no column {column!r}, which {name} has; this row has: {', '.join(raw) or 'none'}")
+        if not isinstance(raw[column], kind):
+            raise UserError(f"{place}: in {name} {column!r} cannot be {raw[column]!r:.60}")
+
+
 def _demand(raw: Mapping[str, Any], columns: Mapping[str, type], name: str, place: str) -> None:
     have = ", ".join(raw) or "none"
     for column, kind in columns.items():
@@ -104,8 +125,15 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _raw(spec: str) -> Iterator[tuple[str, Any]]:
-    """Rows as they stand, each with its place for errors."""
+def rows_of(spec: str) -> Iterator[tuple[str, Any]]:
+    """Rows of a data set as they stand, each with its place for errors.
+
+    Args:
+        spec: as `read` takes it.
+
+    Raises:
+        UserError: it cannot be found or read.
+    """
     path = Path(spec).expanduser()
     if path.is_file():
         return _from_file(path, spec)

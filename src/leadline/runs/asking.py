@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
-from leadline.nouns import MARKS, Answer, Item, Prompt, Record, UserError
+from leadline.nouns import MARKS, Answer, Item, Prompt, Record, Score, UserError
 from leadline.runs.plan import Cell, Plan, task_of, tokenizer_of
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 AROUND = 80
 """Characters kept on both sides of a piece of evidence, for reading."""
+ROLE_TOKENS = 1024
+"""Room for the answer of a model that helps to score, where the task does not say [tokens]."""
 EXCERPTS, EXCERPT = 16, 1200
 """Pieces of evidence kept of a sample, and characters of each: `leadline show` has the prompt whole."""
 
@@ -25,8 +27,9 @@ EXCERPTS, EXCERPT = 16, 1200
 class Asker:
     """Asks one model for one sample: what a pipeline is given."""
 
-    def __init__(self, model: Model, plan: Plan, cell: Cell, prompt: Prompt, local: bool) -> None:
-        self.model, self.plan, self.cell, self.prompt, self.local = model, plan, cell, prompt, local
+    def __init__(self, model: Model, plan: Plan, cell: Cell, prompt: Prompt, local: bool, role: str = "") -> None:
+        """What is asked of whom; `role` is that of a model that helps to score."""
+        self.model, self.plan, self.cell, self.prompt, self.local, self.role = model, plan, cell, prompt, local, role
         self.output: Any = None
         """The last output, for Inspect's log."""
         self._count = 0
@@ -43,7 +46,8 @@ class Asker:
         from leadline.runs import provider, replies
 
         asked = self._asked(prompt, max_tokens)
-        reference = f"{provider.SCHEME}{self.cell.key}/{self.prompt.item}/{self._count}#{self.prompt.sha}"
+        who = f"{self.role}/" if self.role else ""
+        reference = f"{provider.SCHEME}{who}{self.cell.key}/{self.prompt.item}/{self._count}#{self.prompt.sha}"
         self._count += 1
         # A local model has its stop strings from the request; an endpoint whose answer goes on from a prefill, from here.
         config = GenerateConfig(max_tokens=asked.max_tokens, stop_seqs=list(asked.stop) or None)
@@ -69,17 +73,32 @@ class Asker:
             room += max_tokens or prompt.answer_tokens
             tokens = prompt.tokens + self.plan.thinking
             return Asked(prompt.messages, prompt.text, prompt.prefill, tokens, room, prompt.stop, prompt.shared_chars)
-        room += max_tokens or self.prompt.answer_tokens
-        tokenizer = tokenizer_of(self.cell.model, self.plan.tokenizer)
         messages = ({"role": "user", "content": prompt},)
+        if self.role and not self.local:
+            # An endpoint takes messages as they are and counts for itself.
+            return Asked(messages, prompt, "", 0, max_tokens or ROLE_TOKENS)
+        room = max_tokens or ROLE_TOKENS if self.role else room + (max_tokens or self.prompt.answer_tokens)
+        name = self.plan.roles[self.role] if self.role else self.cell.model
+        tokenizer = tokenizer_of(name, self.plan.tokenizer)
         text = tokenizer.render(messages)
         return Asked(messages, text, "", tokenizer.count(text) + room, room)
 
 
-def record_of(plan: Plan, cell: Cell, item: Item, prompt: Prompt, answer: Answer) -> Record:
-    """The record of a finished sample, scored by its task."""
+def unasked(plan: Plan, cell: Cell, item: Item, error: str) -> Record:
+    """The record of an item that is longer than its cell's length."""
+    prompt = Prompt(
+        id=f"{item.task}/{item.id}@{cell.length}", item=item.id, task=item.task, length=cell.length, tokens=0,
+        messages=({"role": "user", "content": ""},), text="", prefill="", answers=item.answers, question=item.question, evidence=(), depths=(), diffusion=0.0, scope=0.0,
+        answer_tokens=item.answer_tokens, cluster=item.cluster, sha="",
+    )  # fmt: skip
+    return record_of(plan, cell, item, prompt, Answer(stop="window", error=error), Score(value=None, audit="over the window"))
+
+
+def record_of(plan: Plan, cell: Cell, item: Item, prompt: Prompt, answer: Answer, score: Score | None = None) -> Record:
+    """The record of a finished sample; scored by its task, where the score is not given."""
     task = task_of(cell.task)
-    score = task.score(prompt.answers, item, answer)
+    if score is None:
+        score = task.score(prompt.answers, item, answer)
     content = prompt.messages[-1]["content"]
     return Record(
         cell=cell.key,
@@ -107,6 +126,9 @@ def record_of(plan: Plan, cell: Cell, item: Item, prompt: Prompt, answer: Answer
         extracted=score.extracted,
         score=score.value,
         audit=score.audit,
+        parts=dict(score.parts),
+        facets=dict(item.facets),
+        roles={role: plan.roles[role] for role in task.roles if role in plan.roles},
         date=now(),
         **{
             name: getattr(answer, name)

@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import leadline
 from leadline import catalog
-from leadline.nouns import NOT_ASKED, Item, Prompt, Record, UserError
+from leadline.nouns import NOT_ASKED, Answer, Item, Prompt, Record, Score, TooLong, UserError
 from leadline.runs import prompts
 from leadline.runs import records as files
-from leadline.runs.asking import Asker, now, record_of
+from leadline.runs.asking import Asker, now, record_of, unasked
 from leadline.runs.journal import Journal
 from leadline.runs.limits import Spent
 from leadline.runs.plan import (
@@ -115,6 +115,8 @@ class Run:
         self.builders: dict[str, Builder] = {}
         self._total = self._finished = 0
         self._places = asyncio.Semaphore(1)
+        self._roles: dict[str, Model] = {}
+        """Models that help to score, while some are asked."""
         self._one_thread = ThreadPoolExecutor(1, "leadline-build")
         self.journal = Journal(self.folder)
         self._known: dict[str, Cell] = {}
@@ -165,7 +167,7 @@ class Run:
         for (model, method), group in groups.items():
             for cell in group:
                 self._same_prompts(cell, wanted[cell])
-            with self._model(model, method) as asked:
+            with self._model(model, method) as asked, self._helpers(group):
                 local = is_local(model)
                 places = LOCAL_SAMPLES if local else self.plan.max_connections
                 self._places = asyncio.Semaphore(places)
@@ -213,7 +215,8 @@ class Run:
                     ctl_server=False,
                 )
             finally:
-                await model.api.aclose()
+                for one in (model, *self._roles.values()):
+                    await one.api.aclose()
 
         try:
             asyncio.get_running_loop()
@@ -251,7 +254,7 @@ class Run:
 
     def _same_prompts(self, cell: Cell, n: int) -> None:
         """Refuse to go on where the same items no longer give the same prompts."""
-        known = {record.item: record.sha for record in self.records(cell)}
+        known = {record.item: record.sha for record in self.records(cell) if record.sha}
         seen = ((place, item.id) for place, item in enumerate(items_of(self.plan, cell.task, n)) if item.id in known)
         place, item = next(seen, (0, ""))
         if known and (not item or self._build(cell, place).sha != known[item]):
@@ -267,38 +270,55 @@ class Run:
         return prompts.build(self.plan, self.builders[cell.model], cell, place)
 
     @contextlib.contextmanager
-    def _model(self, name: str, method: str) -> Iterator[Model]:
-        """The model as Inspect asks it, with its method applied for as long as it is used."""
+    def _model(self, name: str, method: str, role: str = "") -> Iterator[Model]:
+        """The model as Inspect asks it, with its method applied for as long as it is used; one in a role is asked greedily."""
         from inspect_ai.model import GenerateConfig, get_model
 
         from leadline.runs import provider
 
         plan = self.plan
-        common = GenerateConfig(temperature=plan.temperature, top_p=plan.top_p, seed=plan.seed if plan.temperature else None)
+        greedy = GenerateConfig(temperature=0.0)
+        common = (
+            greedy
+            if role
+            else GenerateConfig(temperature=plan.temperature, top_p=plan.top_p, seed=plan.seed if plan.temperature else None)
+        )
         if not is_local(name):
             config = common.merge(
                 GenerateConfig(
                     max_connections=plan.max_connections,
                     max_retries=plan.max_retries,
                     attempt_timeout=plan.timeout_s,
-                    reasoning_tokens=plan.thinking or None,
+                    reasoning_tokens=None if role else plan.thinking or None,
                 )
             )
             with _user_errors():
                 # Inspect logs the address that it is given, and it may hold a password.
-                provider.address = plan.base_url or None
+                provider.address = (not role and plan.base_url) or None
                 model = get_model(f"leadline/{name}", config=config, memoize=False)
             yield model
             return
         with contextlib.ExitStack() as stack:
             engine = self._engine(stack, name, method)
-            title = f"{name} + {method}" if method else name
+            title = (f"{name} + {method}" if method else name) + (f" as {role}" if role else "")
             provider.engines[title] = engine.generate
             stack.callback(provider.engines.pop, title)
             config = common.merge(GenerateConfig(max_connections=LOCAL_SAMPLES, max_retries=0))
             # A processor gains nothing from great batches, and what is finished is written down sooner from small ones.
             batch = min(engine.batch_tokens, CPU_BATCH) if engine.device.type == "cpu" else engine.batch_tokens
             yield get_model(f"leadline/{title}", config=config, memoize=False, batch_tokens=batch)
+
+    @contextlib.contextmanager
+    def _helpers(self, group: Sequence[Cell]) -> Iterator[None]:
+        """The models in the roles that some cells' tasks have, for as long as they are used."""
+        wanted = {role for cell in group for role in task_of(cell.task).roles if role in self.plan.roles}
+        with contextlib.ExitStack() as stack:
+            for role in sorted(wanted):
+                self._roles[role] = stack.enter_context(self._model(self.plan.roles[role], "", role))
+            try:
+                yield
+            finally:
+                self._roles.clear()
 
     def _engine(self, stack: contextlib.ExitStack, name: str, method: str) -> Any:
         from leadline.models import local
@@ -360,7 +380,16 @@ class Run:
         with self.spent.room(cell, item) as allowed:
             if not allowed:
                 return None
-            prompt = await asyncio.get_running_loop().run_in_executor(self._one_thread, self._build, cell, place)
+            try:
+                prompt = await asyncio.get_running_loop().run_in_executor(self._one_thread, self._build, cell, place)
+            except TooLong as error:
+                if not task_of(cell.task).natural:
+                    raise
+                self._keep(unasked(plan, cell, item, str(error)))
+                return None
+            if task_of(cell.task).grows:
+                # It is scored by what it was composed of.
+                item = dataclasses.replace(item, meta=prompt.meta)
             asker = Asker(model, plan, cell, prompt, local=is_local(cell.model))
             if plan.pipeline:
                 answer = await catalog.make(plan.pipeline, "pipelines").answer(prompt, asker.ask)
@@ -368,14 +397,27 @@ class Run:
                 answer = await asker.ask(prompt)
             if plan.prices and answer.cost is None and answer.prompt_tokens is not None:
                 answer = dataclasses.replace(answer, cost=price(plan, answer.prompt_tokens, answer.output_tokens or 0))
-            record = record_of(plan, cell, item, prompt, answer)
-            self.journal.append(record)
-            self.spent.add(record)
+            self._keep(record_of(plan, cell, item, prompt, answer, await self._judged(cell, item, prompt, answer)))
+        return asker.output
+
+    async def _judged(self, cell: Cell, item: Item, prompt: Prompt, answer: Answer) -> Score | None:
+        """The score that a task gives with the help of other models; None where none was given to it."""
+        task, plan = task_of(cell.task), self.plan
+        mine = {role: model for role, model in self._roles.items() if role in task.roles}
+        if not mine or answer.stop in ("error", "window", "filter"):
+            return None
+        local = {role: is_local(plan.roles[role]) for role in mine}
+        ask = {role: Asker(model, plan, cell, prompt, local[role], role).ask for role, model in mine.items()}
+        return await task.judged(prompt.answers, item, answer, ask)
+
+    def _keep(self, record: Record) -> None:
+        """Write a finished sample down."""
+        self.journal.append(record)
+        self.spent.add(record)
         if record.stop == "error":
             self.failed.add((record.cell, record.item))
         self._finished += 1
         self.watch(Progress(self._finished, self._total, record))
-        return asker.output
 
     def _write_run(self, status: str, why: str = "") -> None:
         """Write run.json in one step."""

@@ -76,6 +76,8 @@ class Plan:
     """Method specs, compared on the same samples; '' is the plain model."""
     pipeline: str = ""
     """Spec of the pipeline; '' asks the model itself."""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """Models that help tasks to score, by their role: {"judge": "openai/gpt-5"}."""
     temperature: float = 0.0
     top_p: float | None = None
     max_output: int | None = None
@@ -138,12 +140,13 @@ class Plan:
             catalog.find(spec.name, "methods")
         if self.pipeline:
             catalog.find(catalog.parse(self.pipeline).name, "pipelines")
-        for model in self.models:
+        for model in (*self.models, *self.roles.values()):
             if not is_local(model) and "/" not in model:
                 raise UserError(
                     f"unknown model {model!r}: write minnow, local/<folder or hub id>, or an endpoint as Inspect names it, "
                     "such as openai/<model>, anthropic/<model>, vllm/<model> or openai-api/<service>/<model>"
                 )
+        for model in self.models:
             if not is_local(model) and not self.tokenizer:
                 raise _no_tokenizer(model)
             if not is_local(model) and any(self.methods):
@@ -204,6 +207,25 @@ def _check_shared(plan: Plan) -> None:
         raise UserError(f"several questions over one haystack need evidence that does not grow: leave out {', '.join(growing)}")
 
 
+def _check_needs(plan: Plan) -> None:
+    """Refuse roles that no task has, and tasks that cannot be scored without what is not there."""
+    from leadline.scoring import sandbox
+
+    made = {str(task): task_of(task) for task in plan.tasks}
+    known = {role: what for task in made.values() for role, what in task.roles.items()}
+    for role in plan.roles:
+        if role not in known:
+            allowed = ", ".join(f"{name} ({what})" for name, what in known.items()) or "none"
+            raise UserError(f"no task asks a model in the role {role!r}; the roles of these tasks: {allowed}")
+    for name, task in made.items():
+        missing = [role for role in task.roles if role not in plan.roles]
+        if missing and not task.without_roles and len(missing) == len(task.roles):
+            told = "; ".join(f"--role {role}=MODEL ({task.roles[role]})" for role in missing)
+            raise UserError(f"{name} has no score without a model that helps: give {told}, or leave the task out")
+        if task.runs_code:
+            sandbox.require(name)
+
+
 def lengths_of(plan: Plan) -> list[tuple[int, bool]]:
     """Each length of a plan once, with whether it is a base length."""
     return [(length, length in plan.base) for length in sorted({*plan.base, *plan.lengths})]
@@ -216,6 +238,7 @@ def cells(plan: Plan, lengths: Iterable[tuple[int, bool]] | None = None) -> list
         UserError: an unknown task, model or tokenizer, or wrong settings.
     """
     _check_shared(plan)
+    _check_needs(plan)
     wanted = list(lengths_of(plan) if lengths is None else lengths)
     if plan.prior:
         wanted = [(0, False), *wanted]
@@ -246,6 +269,7 @@ def _key(plan: Plan, model: str, method: str, task: Spec, length: int) -> str:
         "length": length,
         "noise": plan.noise,
         "haystack": [plan.questions, plan.depth, plan.spread, plan.prefill],
+        "roles": {role: plan.roles[role] for role in sorted(made.roles) if role in plan.roles},
         "generation": [plan.temperature, plan.top_p, plan.max_output, plan.thinking],
         "seed": plan.seed,
     }

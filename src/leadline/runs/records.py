@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ def _schema() -> Any:
 
     kinds = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
     lists = {"tuple[str, ...]": pa.list_(pa.string()), "tuple[float, ...]": pa.list_(pa.float64())}
-    types = kinds | {f"{name} | None": kind for name, kind in kinds.items()} | lists
+    maps = {"Mapping[str, str]": pa.map_(pa.string(), pa.string()), "Mapping[str, float]": pa.map_(pa.string(), pa.float64())}
+    types = kinds | {f"{name} | None": kind for name, kind in kinds.items()} | lists | maps
     return pa.schema([(name, types[str(f.type)]) for name, f in _FIELDS.items()])
 
 
@@ -42,7 +43,9 @@ def write(path: Path, records: Sequence[Record], journal_bytes: int = 0) -> None
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = {name: [getattr(r, name) for r in records] for name in _FIELDS}
+    columns = {
+        name: [list(v.items()) if isinstance(v := getattr(r, name), Mapping) else v for r in records] for name in _FIELDS
+    }
     table = pa.table(columns, schema=_schema())
     metadata = {"leadline_schema": str(SCHEMA), "leadline_journal_bytes": str(journal_bytes)}
     part = path.with_name(path.name + ".part")
@@ -82,8 +85,14 @@ def _metadata(path: Path) -> dict[bytes, bytes]:
 
 def record(row: dict[str, Any]) -> Record:
     """A record from a row of JSON or Parquet values; fields that the row lacks take their defaults."""
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items() if k in _FIELDS}
-    return Record(**values)
+    return Record(**{name: _plain(str(_FIELDS[name].type), value) for name, value in row.items() if name in _FIELDS})
+
+
+def _plain(kind: str, value: Any) -> Any:
+    """A value as the record has it: Parquet gives maps as pairs, and both give tuples as lists."""
+    if kind.startswith("Mapping"):
+        return dict(value or ())
+    return tuple(value) if isinstance(value, list) else value
 
 
 def folders(roots: Iterable[str | Path]) -> list[Path]:

@@ -11,8 +11,9 @@ import dataclasses
 import hashlib
 import json
 import random
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -23,6 +24,8 @@ from leadline.nouns import Answer, Item, Score, UserError
 from leadline.scoring import extract as extraction
 
 Level = Literal["low", "middle", "high"]
+Ask = Callable[..., Awaitable[Answer]]
+"""`await ask(text, max_tokens)` asks a model in a role; what goes wrong is in the answer's `stop` and `error`."""
 PASSAGE = "Passage {number}:\n{text}"
 """The form of numbered passages."""
 
@@ -49,6 +52,15 @@ class Task(ABC):
     """Whether the evidence grows with the length, so that lengths are not paired."""
     minimum: ClassVar[int] = 256
     """Least length that every common tokenizer can build [tokens]."""
+    natural: ClassVar[bool] | bool = False
+    """Whether items come at the length that they were published with, without noise: a cell's length is then the most that
+    they may take, and those that need more are reported as over the window."""
+    roles: ClassVar[Mapping[str, str]] = {}
+    """Models that help to score, and what for: {"judge": "rates the answer"}; given with `--role judge=MODEL`."""
+    without_roles: ClassVar[str] = ""
+    """What the score is where they are not given; empty where there is none, and the task is then refused."""
+    runs_code: ClassVar[bool] = False
+    """Whether scoring runs code that the model wrote, for which a sandbox must be there."""
     version: ClassVar[int] = 1
     """Raised when the same settings and seed give other items or scores than before."""
 
@@ -66,6 +78,19 @@ class Task(ABC):
     @abstractmethod
     def grade(self, found: str, answers: Sequence[str], item: Item) -> float:
         """What an extracted answer is worth, 0 to 1; `answers` as the prompt resolved them."""
+
+    async def judged(self, answers: Sequence[str], item: Item, answer: Answer, ask: Mapping[str, Ask]) -> Score:
+        """As `score`, with the models of its roles to ask; called where at least one of them was given."""
+        return self.score(answers, item, answer)
+
+    def gold(self, answers: Sequence[str], item: Item) -> str:
+        """A reply that scores full: what the laws and simulated readers say where they know the answer."""
+        return ", ".join(answers) + "."
+
+    def wrong(self, answers: Sequence[str], item: Item, rng: random.Random) -> str:
+        """A wrong reply of the right form, as a guess would give it; what another item's answer would be, if not said."""
+        other = self.item(1_000_000 + rng.randrange(1_000_000), rng.randrange(1 << 30), rng)
+        return self.gold([re.sub(r"\{number\d+\}", lambda _: str(rng.randint(1, 99)), a) for a in other.answers], other)
 
     def compose(self, item: Item, room: int, count: Callable[[str], int]) -> Item:
         """For tasks that grow: the item with evidence that fills at most `room` tokens."""
@@ -141,8 +166,6 @@ class Task(ABC):
 
 def share_found(found: str, answers: Sequence[str]) -> float:
     """Share of the accepted answers that stand in a text as whole words, in any case."""
-    import re
-
     low = found.lower()
     hits = sum(bool(re.search(rf"(?<!\w){re.escape(a.lower())}(?!\w)", low)) for a in answers)
     return hits / len(answers)
