@@ -87,18 +87,26 @@ class Asker:
 def unasked(plan: Plan, cell: Cell, item: Item, error: str) -> Record:
     """The record of an item that is longer than its cell's length."""
     prompt = Prompt(
-        id=f"{item.task}/{item.id}@{cell.length}", item=item.id, task=item.task, length=cell.length, tokens=0,
-        messages=({"role": "user", "content": ""},), text="", prefill="", answers=item.answers, question=item.question, evidence=(), depths=(), diffusion=0.0, scope=0.0,
-        answer_tokens=item.answer_tokens, cluster=item.cluster, sha="",
-    )  # fmt: skip
-    return record_of(plan, cell, item, prompt, Answer(stop="window", error=error), Score(value=None, audit="over the window"))
+        id=f"{item.task}/{item.id}@{cell.length}",
+        length=cell.length,
+        tokens=0,
+        messages=({"role": "user", "content": ""},),
+        text="",
+        item=item.id,
+        evidence=(),
+        depths=(),
+        diffusion=0.0,
+        scope=0.0,
+        sha="",
+        **{name: getattr(item, name) for name in ("task", "prefill", "answers", "question", "answer_tokens", "cluster")},
+    )
+    return record_of(plan, cell, item, prompt, Answer(stop="window", error=error))
 
 
-def record_of(plan: Plan, cell: Cell, item: Item, prompt: Prompt, answer: Answer, score: Score | None = None) -> Record:
+def record_of(plan: Plan, cell: Cell, item: Item, prompt: Prompt, answer: Answer, given: Score | None = None) -> Record:
     """The record of a finished sample; scored by its task, where the score is not given."""
     task = task_of(cell.task)
-    if score is None:
-        score = task.score(prompt.answers, item, answer)
+    score = given or task.score(prompt.answers, item, answer)
     content = prompt.messages[-1]["content"]
     return Record(
         cell=cell.key,

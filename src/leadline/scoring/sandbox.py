@@ -91,7 +91,8 @@ def _bubblewrap(place: Path) -> list[str]:
     shown = [part for name in ("/usr", "/bin", "/lib", "/lib64", "/etc/alternatives") for part in ("--ro-bind-try", name, name)]
     return [
         "bwrap", *shown, "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--bind", str(place), "/work",
-        "--chdir", "/work", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--setenv", "PATH", "/usr/bin:/bin",
+        "--chdir", "/work", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv",
+        "--setenv", "PATH", "/usr/bin:/bin",
     ]  # fmt: skip
 
 
