@@ -6,13 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from leadline.methods._learn import fit
     from leadline.methods._stack import applied
     from leadline.models.local import load
 
 __version__ = "0.1.0"
-__all__ = ["applied", "load"]
+__all__ = ["applied", "fit", "load"]
 
-_LAZY = {"load": "leadline.models.local", "applied": "leadline.methods._stack"}
+_LAZY = {"load": "leadline.models.local", "applied": "leadline.methods._stack", "fit": "leadline.methods._learn"}
 """Where the public names live; modules with tensors are only imported when a name is asked for."""
 
 

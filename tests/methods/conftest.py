@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -59,6 +59,14 @@ FAMILIES = ["llama", "qwen2", "qwen3", "mistral", "gemma3", "phi3", "glm4", "smo
 def _model(family: str, changes: tuple[tuple[str, Any], ...]) -> Any:
     torch.manual_seed(5)
     return t.AutoModelForCausalLM.from_config(config(family, **dict(changes))).eval()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What methods learn in tests does not go to the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

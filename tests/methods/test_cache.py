@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 t = pytest.importorskip("transformers")
 
 from leadline import applied, catalog  # noqa: E402
+from leadline.methods.cache._bits import decode, encode  # noqa: E402
 from leadline.models.memory import tensor_bytes  # noqa: E402
 from leadline.models.seams.store import end_prompt  # noqa: E402
 from leadline.models.seams.tape import SPARE  # noqa: E402
@@ -300,25 +301,26 @@ def test_kivis_groups_begin_at_each_rows_first_token(tiny: Any) -> None:
 @pytest.mark.parametrize("bits", [2, 4, 8])
 def test_kivis_packing_is_undone_and_its_error_bounded(bits: int) -> None:
     method = catalog.make(f"kivi(bits={bits}, group=16, residual=16)", "methods")
-    codes = torch.randint(0, 2**bits, (3, 5, 16), dtype=torch.uint8)
-    assert torch.equal(method._unpack(method._pack(codes)), codes)
+    codes = torch.randint(0, 2**bits, (3, 5, 16)).float()
+    codes[..., :2] = torch.tensor([0, 2**bits - 1])
+    assert torch.equal(decode(encode(codes, bits), bits, codes), codes), "whole numbers over the whole range are exact"
     x = torch.randn(1, 2, 32, 16)
     x[..., 3] = 7.25
-    coded = method.encode_keys(x)
-    back = method.decode_keys(coded, x)
+    coded = method.encode_keys(x, None, None)
+    back = method.decode_keys(coded, x, None)
     assert (back[..., 3] == 7.25).all(), "a group of equal numbers"
     assert ((back - x).abs() <= coded[1].transpose(-1, -2).repeat_interleave(16, 3).flatten(2, 3) / 2 + 1e-5).all()
     assert coded[0].dtype == torch.uint8 and coded[0].numel() == x.numel() * bits // 8
-    values = method.encode_values(x)
-    assert (method.decode_values(values, x) - x).abs().max() <= values[1].max() / 2 + 1e-5
+    values = method.encode_values(x, None, None)
+    assert (method.decode_values(values, x, None) - x).abs().max() <= values[1].max() / 2 + 1e-5
 
 
 def test_kivi_is_better_per_channel_where_one_channel_is_large() -> None:
     method = catalog.make("kivi(bits=2, group=16, residual=16)", "methods")
     x = torch.randn(1, 1, 64, 16)
     x[..., 5] += 40
-    by_channel = (method.decode_keys(method.encode_keys(x), x) - x).abs().mean()
-    by_token = (method.decode_values(method.encode_values(x), x) - x).abs().mean()
+    by_channel = (method.decode_keys(method.encode_keys(x, None, None), x, None) - x).abs().mean()
+    by_token = (method.decode_values(method.encode_values(x, None, None), x, None) - x).abs().mean()
     assert by_channel < by_token / 5
 
 
@@ -327,7 +329,7 @@ def test_kivi_holds_the_bytes_it_says(tiny: Any) -> None:
     model = tiny("llama", hidden_size=128, head_dim=32)
     with applied(model, "kivi(bits=2, group=32, residual=32)") as stack:
         _, cache, _ = feed(model, [words(960)], after=[words(2)])
-    said = stack.methods[0].bound(962, 32, 4) * 2 * 2
+    said = stack.methods[0].bound(962, 32, 4, 2) * 2
     held = tensor_bytes(cache)
     positions = 962 * 4 * 2
     spare = SPARE * 2 * 32 * 4 * 2 * 2

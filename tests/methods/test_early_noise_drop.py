@@ -12,7 +12,7 @@ pytest.importorskip("transformers")
 
 from leadline import applied  # noqa: E402
 from leadline.methods._stack import Stack  # noqa: E402
-from leadline.methods.context.early_noise_drop import EarlyNoiseDrop, fit, logistic  # noqa: E402
+from leadline.methods.context.early_noise_drop import EarlyNoiseDrop, logistic  # noqa: E402
 from leadline.nouns import UserError  # noqa: E402
 
 from .conftest import generated, words  # noqa: E402
@@ -34,9 +34,9 @@ def marked(count: int, seed: int) -> list[tuple[list[int], list[tuple[int, int]]
 
 
 @pytest.fixture(scope="module")
-def trained(tiny: Any, tmp_path_factory: Any) -> tuple[Path, dict[str, Any]]:
-    path = tmp_path_factory.mktemp("probe") / "probe.safetensors"
-    return path, fit(tiny("llama"), marked(150, 1), path, settings=EarlyNoiseDrop(**CUT), layers=[0, 1])
+def trained(tiny: Any) -> tuple[Path, dict[str, Any]]:
+    fitted = EarlyNoiseDrop(**CUT).fit(tiny("llama"), marked(150, 1), layers=[0, 1])
+    return Path(fitted.method.learnt), dict(fitted.figures)
 
 
 def naive_early_noise_drop(model: Any, path: Path, layer: int, ids: list[int], theta: float) -> list[int]:
@@ -70,16 +70,16 @@ def test_it_answers_as_the_plain_model_on_what_it_keeps(tiny: Any, trained: Any)
             lengths.add(len(kept))
             wanted = generated(model, kept)
             with applied(
-                model, f"early-noise-drop(probe={str(path)!r}, theta={theta}, chunk=8, overlap=2, question=4, head=1)"
+                model, f"early-noise-drop(learnt={str(path)!r}, theta={theta}, chunk=8, overlap=2, question=4, head=1)"
             ):
                 assert generated(model, ids) == wanted
     assert max(lengths) < 40
 
 
-def test_the_probe_finds_what_it_was_trained_for_and_chance_does_not(tiny: Any, trained: Any, tmp_path: Path) -> None:
+def test_the_probe_finds_what_it_was_trained_for_and_chance_does_not(tiny: Any, trained: Any) -> None:
     assert max(trained[1]["auc"].values()) > 0.85
     mixed = [(ids, evidence) for (ids, _), (_, evidence) in zip(marked(150, 1), marked(150, 3), strict=True)]
-    told = fit(tiny("llama"), mixed, tmp_path / "mixed", settings=EarlyNoiseDrop(**CUT), layers=[0, 1])
+    told = EarlyNoiseDrop(**CUT).fit(tiny("llama"), mixed, layers=[0, 1]).figures
     assert max(told["auc"].values()) < 0.7, told
 
 
@@ -88,7 +88,7 @@ def test_a_higher_threshold_never_adds(tiny: Any, trained: Any) -> None:
 
     ids, kept = torch.tensor(marked(1, 4)[0][0]), None
     for theta in (0.0, 0.1, 0.5, 0.9, 0.999, 1.0):
-        method = EarlyNoiseDrop(probe=str(trained[0]), theta=theta, **CUT)
+        method = EarlyNoiseDrop(learnt=str(trained[0]), theta=theta, **CUT)
         hold = Hold(tiny("llama"), Stack((method,)).plan, "end")
         hold.install()
         with torch.no_grad():
@@ -119,7 +119,7 @@ def test_layers_above_the_probe_are_not_run_on_what_is_dropped(tiny: Any) -> Non
         block.register_forward_pre_hook(lambda m, a, i=i: ran.append((i, a[0].shape[0], a[0].shape[1])))
         for i, block in enumerate(model.model.layers)
     ]
-    with applied(model, "early-noise-drop(probe=random, theta=1.0, chunk=8, overlap=2, question=4, head=1)"):
+    with applied(model, "early-noise-drop(learnt=random, theta=1.0, chunk=8, overlap=2, question=4, head=1)"):
         generated(model, words(41), 1)
     for hook in hooks:
         hook.remove()
@@ -130,14 +130,14 @@ def test_probes_that_do_not_fit_are_refused(tiny: Any, trained: Any) -> None:
     path, cut = str(trained[0]), "chunk=8, overlap=2, question=4, head=1"
     for spec, model, says in [
         ("early-noise-drop", tiny("llama"), "needs a probe"),
-        ("early-noise-drop(probe=nowhere)", tiny("llama"), "there is no probe"),
-        (f"early-noise-drop(probe={path!r})", tiny("llama"), "trained with chunk=8"),
-        (f"early-noise-drop(probe={path!r}, {cut})", tiny("llama", hidden_size=16), "another model"),
-        (f"early-noise-drop(probe={path!r}, {cut})", tiny("qwen2"), "other weights"),
+        ("early-noise-drop(learnt=nowhere)", tiny("llama"), "there is no file"),
+        (f"early-noise-drop(learnt={path!r})", tiny("llama"), "settings 'chunk=8"),
+        (f"early-noise-drop(learnt={path!r}, {cut})", tiny("llama", hidden_size=16), "other weights"),
+        (f"early-noise-drop(learnt={path!r}, {cut})", tiny("qwen2"), "other weights"),
     ]:
         with pytest.raises(UserError, match=says), applied(model, spec):
             generated(model, words(40))
     with pytest.raises(UserError, match="theta"):
         Stack.read("early-noise-drop(theta=1.5)")
     with pytest.raises(UserError, match="more prompts"):
-        fit(tiny("llama"), marked(1, 1), Path(path), settings=EarlyNoiseDrop(**CUT))
+        EarlyNoiseDrop(**CUT).fit(tiny("llama"), marked(1, 1))

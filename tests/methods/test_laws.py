@@ -27,7 +27,7 @@ from .conftest import FAMILIES, feed, generated, words  # noqa: E402
 IDS = list(catalog.entries("methods"))
 CLOSE = {"atol": 2e-4, "rtol": 1e-4}
 """Float noise of logits whose spread is about 1, in float32."""
-REFUSED = {("kivi", "mistral")}
+REFUSED = {("kivi", "mistral"), ("cskv", "mistral")}
 """Pairs that a method refuses."""
 SIZE = 4
 """Bytes of a float."""
@@ -88,7 +88,7 @@ def test_trial_settings_act(model: Any, name: str, family: str) -> None:
     plain = feed(model, [prompt], after=after)[0]
     with applied(model, with_trial(name)) as stack:
         changed = not torch.allclose(feed(model, [prompt], after=after)[0], plain, atol=1e-3)
-    assert changed or stack.plan.drafter is not None
+    assert changed or stack.plan.drafter is not None or kind(name).exact
 
 
 def test_2_a_padded_row_gives_what_it_gives_alone(model: Any, name: str) -> None:
@@ -165,9 +165,9 @@ def test_5_the_budget_is_kept_in_bytes(model: Any, name: str) -> None:
             if isinstance(method, Policy):
                 entries = min(entries, method.bound(len(prompt), steps, place, governed))
             else:
-                allowed += heads * (method.bound(entries, dim, SIZE) - 2 * entries * dim * SIZE)
-                # Spare room of tapes: plain keys and values, codes, scales and minima.
-                allowed += heads * SPARE * 6 * dim * SIZE
+                allowed += method.bound(entries, dim, SIZE, heads) - heads * 2 * entries * dim * SIZE
+                # Spare room of tapes: plain keys and values, codes, scales and minima, sketches.
+                allowed += heads * SPARE * 8 * dim * SIZE
             place += 1
         # Keys and values, spare room; slack of a policy that evicts by position; positions and notes.
         allowed += heads * ((entries + 2 * SPARE) * 2 * dim * SIZE + 2 * (entries + SPARE) * SIZE)

@@ -28,6 +28,9 @@ STACKS = [
     "vertical-slash(vertical=6, slash=8, first=2, near=4) + kivi(group=8, residual=8)",
     "gem-filter(topk=20, layer=1) + snapkv(budget=14, window=4)",
     "gem-filter(topk=20, layer=1) + self-extend(group=3, window=9) + kivi(group=8, residual=8)",
+    "yarn(factor=4, beta_fast=8) + cskv(keys=0.5, values=0.5, window=8, bits=8)",
+    "self-extend(group=3, window=9) + cskv(keys=0.5, values=0.5, window=8)",
+    "hydragen(least=4) + kivi(group=8, residual=8, bits=8)",
     "yarn(factor=4, beta_fast=8) + a-shape(first=2, local=9) + h2o(budget=14, recent=5)",
 ]
 

@@ -303,10 +303,10 @@ def test_tapes_grow_in_place_and_free_what_goes() -> None:
 
 
 def test_coded_rows_may_differ() -> None:
-    tape = CodedTape(2, lambda x: (x.unflatten(2, (-1, 2)),), lambda coded, like: coded[0].flatten(2, 3))
+    tape = CodedTape(2, lambda x, _: (x.unflatten(2, (-1, 2)),), lambda coded, like: coded[0].flatten(2, 3))
     full = torch.arange(2 * 8.0).view(2, 1, 8, 1)
-    tape.push(full, [8, 5], [4, 2])
-    tape.push(full[:, :, 4:], [4, 3], [2, 2])
+    tape.push(full, None, [8, 5], [4, 2])
+    tape.push(full[:, :, 4:], None, [4, 3], [2, 2])
     assert tape.counts == [6, 4]
     coded = tape.read(full)
     assert coded[0, 0, :6, 0].tolist() == [0, 1, 2, 3, 4, 5]

@@ -68,8 +68,16 @@ class Stack:
                     _refuse(a, b, f"both say what is read in {' and '.join(sorted(both))}: choose one")
             if p.positions is not None and p.positions is not a:
                 _refuse(p.positions, a, "reading in several views needs dense attention, whose parts can be merged")
+        for part in (part for part in p.attention if part.shares):
+            if p.policies:
+                _refuse(part, p.policies[0], "an entry that rows share cannot be evicted for one of them")
+            if p.raw:
+                other = next(m for m in self.methods if m is not part)
+                _refuse(part, other, "shared keys are rotated once, and unrotated ones would be at every step")
         for policy in p.policies:
             steady = policy.when == "always"
+            if p.codec is not None and p.codec.joint:
+                _refuse(policy, p.codec, "a code is of all heads of a token together, and heads drop different tokens")
             if p.codec is not None and steady:
                 _refuse(policy, p.codec, "evicting at every step would take tokens out of groups that were coded together")
             if p.drafter is not None and steady and policy.looks:
@@ -125,7 +133,7 @@ def applied(model: Any, methods: str | Method | Stack | Sequence[Method]) -> Ite
     module: Any = model.module if isinstance(model, LocalModel) else model
     hold = Hold(module, stack.plan, str(stack))
     for method in stack.methods:
-        method.fit(hold.facts)
+        method.accept(hold.facts)
     hold.install()
     undo: list[Callable[[], None]] = [hold.remove]
     try:

@@ -58,7 +58,7 @@ class HipAttention(Method, Attention):
             dense=self.dense >= 0,
         )
 
-    def fit(self, model: Facts) -> None:
+    def accept(self, model: Facts) -> None:
         if self.dense >= model.layers:
             raise UserError(f"{self}: this model has {model.layers} layers, so all would be dense: set dense lower")
 

@@ -43,7 +43,7 @@ class LongHeads(Method, Attention):
     def __post_init__(self) -> None:
         self.require(attended=self.attended >= 0, chunk=self.chunk >= 0)
 
-    def fit(self, model: Facts) -> None:
+    def accept(self, model: Facts) -> None:
         size, count = self.sizes(model.trained)
         if count < 4:
             raise UserError(

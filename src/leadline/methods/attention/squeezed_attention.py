@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 import torch
@@ -78,9 +77,7 @@ class SqueezedAttention(Method, Attention):
     def _squeeze(self, step: Step) -> None:
         """Cluster the context in all layers at once, since they share the threshold."""
         assert step.store is not None
-        # A step knows its own layer's store only; the host has them all.
-        layers = cast(Any, step.store.ledger.owner)._forward.cache.layers
-        stores = [layer for layer in layers if isinstance(layer, Store) and WINDOW in layer.state]
+        stores = [store for store in step.store.ledger.stores if WINDOW in store.state]
         batch, none = step.look.batch, [0] * step.look.batch
         fresh = [step.look.queries] * batch if step.valid is None else step.valid.sum(-1).tolist()
         # Only this layer's store has the new tokens already.

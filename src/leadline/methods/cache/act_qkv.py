@@ -199,7 +199,7 @@ class ActQKV(Method, Positions, Attention):
         layers, rows = step.layer.governed, step.q_pos.shape[0]
         if step.store is None or step.prefill:
             return [[1.0] * layers] * rows
-        shared = vars(step.store.ledger).setdefault("act_qkv", {"stores": {}})
+        shared = step.store.ledger.shared.setdefault("act_qkv", {"stores": {}})
         stores: dict[int, Store] = shared["stores"]
         stores[step.layer.rank] = step.store
         if step.layer.rank == 0 or "spread" not in shared:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from leadline.methods.base import Codec, Coded, Facts, Method, UserError
+from leadline.methods.base import Codec, Coded, Facts, Layer, Method, UserError
+from leadline.methods.cache._bits import decode, encode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Kivi(Method, Codec):
     def key_block(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.group
 
-    def fit(self, model: Facts) -> None:
+    def accept(self, model: Facts) -> None:
         dim = getattr(model.config, "head_dim", None) or model.config.hidden_size // model.config.num_attention_heads
         if dim % self.group:
             raise UserError(f"{self}: heads of {dim} channels do not divide into groups of {self.group}: choose another group")
@@ -59,45 +59,22 @@ class Kivi(Method, Codec):
     def due(self, tokens: int) -> tuple[int, int]:
         return tokens - tokens % self.residual, max(0, tokens - self.residual)
 
-    def encode_keys(self, x: Tensor) -> Coded:
+    def encode_keys(self, x: Tensor, layer: Layer, sketch: Tensor | None) -> Coded:
         # [B, H, groups, D, tokens of a group]
-        return self._encode(x.unflatten(2, (-1, self.group)).transpose(-1, -2))
+        return encode(x.unflatten(2, (-1, self.group)).transpose(-1, -2), self.bits)
 
-    def decode_keys(self, coded: Coded, like: Tensor) -> Tensor:
-        return self._decode(coded, like).transpose(-1, -2).flatten(2, 3)
+    def decode_keys(self, coded: Coded, like: Tensor, layer: Layer) -> Tensor:
+        return decode(coded, self.bits, like).transpose(-1, -2).flatten(2, 3)
 
-    def encode_values(self, x: Tensor) -> Coded:
+    def encode_values(self, x: Tensor, layer: Layer, sketch: Tensor | None) -> Coded:
         # [B, H, tokens, groups, channels of a group]
-        return self._encode(x.unflatten(3, (-1, self.group)))
+        return encode(x.unflatten(3, (-1, self.group)), self.bits)
 
-    def decode_values(self, coded: Coded, like: Tensor) -> Tensor:
-        return self._decode(coded, like).flatten(3, 4)
+    def decode_values(self, coded: Coded, like: Tensor, layer: Layer) -> Tensor:
+        return decode(coded, self.bits, like).flatten(3, 4)
 
-    def bound(self, tokens: int, head_dim: int, itemsize: int) -> int:
+    def bound(self, tokens: int, head_dim: int, itemsize: int, kv_heads: int) -> int:
         keys, values = self.due(tokens)
         full = (2 * tokens - keys - values) * head_dim * itemsize
         numbers = (keys + values) * head_dim
-        return full + numbers * self.bits // 8 + numbers // self.group * 2 * itemsize
-
-    def _encode(self, x: Tensor) -> Coded:
-        """Groups (..., group) to packed codes (..., group * bits / 8), scales (..., 1) and minima (..., 1)."""
-        low, high = x.amin(-1, keepdim=True), x.amax(-1, keepdim=True)
-        most = 2**self.bits - 1
-        scale = ((high.float() - low.float()) / most).to(x.dtype)
-        scale = torch.where(scale == 0, torch.ones_like(scale), scale)
-        codes = ((x.float() - low.float()) / scale.float()).clamp(0, most).round().to(torch.uint8)
-        return self._pack(codes), scale, low
-
-    def _decode(self, coded: Coded, like: Tensor) -> Tensor:
-        packed, scale, low = coded
-        return self._unpack(packed).to(like.dtype) * scale + low
-
-    def _pack(self, codes: Tensor) -> Tensor:
-        """Codes (..., n) to bytes (..., n * bits / 8), the first code in the lowest bits."""
-        shifts = torch.arange(0, 8, self.bits, dtype=torch.uint8, device=codes.device)
-        # Fields do not overlap, so their sum is their union.
-        return (codes.unflatten(-1, (-1, len(shifts))) << shifts).sum(-1, dtype=torch.uint8)
-
-    def _unpack(self, packed: Tensor) -> Tensor:
-        shifts = torch.arange(0, 8, self.bits, dtype=torch.uint8, device=packed.device)
-        return ((packed[..., None] >> shifts) & (2**self.bits - 1)).flatten(-2)
+        return kv_heads * (full + numbers * self.bits // 8 + numbers // self.group * 2 * itemsize)

@@ -43,7 +43,7 @@ class PrefixKV(Method, Policy):
 
     def observe(self, store: Store, step: Step) -> None:
         # All layers of a cache must have seen a prompt before any of them knows its size.
-        vars(store.ledger).setdefault("prefix_kv", {})[store.layer.rank] = store
+        store.ledger.shared.setdefault("prefix_kv", {})[store.layer.rank] = store
         if not step.prefill:
             return
         look = step.look
@@ -58,7 +58,7 @@ class PrefixKV(Method, Policy):
     def settle(self, store: Store, decoding: bool) -> None:
         if decoding:
             return self._drop(store)
-        stores: dict[int, Store] = vars(store.ledger)["prefix_kv"]
+        stores: dict[int, Store] = store.ledger.shared["prefix_kv"]
         layers = [stores[rank] for rank in sorted(stores)]
         fed = {layer.seen for layer in layers}
         done = store.state.get("prefix-kv")

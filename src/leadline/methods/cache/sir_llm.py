@@ -47,7 +47,7 @@ class SirLLM(Method, Positions, Policy):
         self.require(start=self.start >= 0, entropy=self.entropy >= 0, recent=self.recent >= 0)
         self.require(decay=0 <= self.decay <= 1, recent=self.start + self.entropy + self.recent >= 1)
 
-    def fit(self, model: Facts) -> None:
+    def accept(self, model: Facts) -> None:
         for name in ("logit_scale", "logits_scaling"):
             if getattr(model.config, name, 1) not in (None, 1):
                 raise UserError(f"{self}: this model multiplies its logits ({name}), which is not known here: choose another")
@@ -58,7 +58,7 @@ class SirLLM(Method, Positions, Policy):
         return [View(place[:, 0, place.shape[-1] - q_pos.shape[1] :], place)]
 
     def observe(self, store: Store, step: Step) -> None:
-        stores = vars(store.ledger).setdefault("sir_llm", {})
+        stores = store.ledger.shared.setdefault("sir_llm", {})
         stores[store.layer.rank] = store
         if store.layer.rank:
             return

@@ -79,7 +79,7 @@ def batches(rows: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
 
 def logits(reader: Reader, ids: Tensor, valid: Tensor) -> Tensor:
     """What a held model says of the next token (rows, vocabulary), float32; nothing is kept."""
-    model: Any = reader._hold.model
+    model: Any = reader.model
     if model.get_output_embeddings() is None:
         raise UserError(f"{type(model).__name__} has no language-model head, whose predictions are needed here")
     out = model(input_ids=ids, attention_mask=valid.long(), use_cache=False, logits_to_keep=1)

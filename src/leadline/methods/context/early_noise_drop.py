@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from leadline.methods.base import Facts, Reader, UserError
+from leadline.methods.base import Facts, Fitted, Reader, UserError, keep, learnt
 from leadline.methods.context._pieces import Piecewise, batches, states
 
 CONTROL = "random"
@@ -34,8 +29,8 @@ class EarlyNoiseDrop(Piecewise):
       phase: prefill.
     """
 
-    probe: str = ""
-    """File that `fit` wrote for this model and these pieces; `random` for the control."""
+    learnt: str = ""
+    """File of the probe that `fit` trained for this model and these pieces; `random` for the control."""
     theta: float = 0.5
     """Probability of being informative below which a piece is dropped, 0 to 1; 0 drops none."""
     chunk: int = 128
@@ -44,42 +39,32 @@ class EarlyNoiseDrop(Piecewise):
     """What neighbouring pieces share; less than `chunk` [tokens]."""
 
     neutral = {"theta": 0.0}
-    trial = {"probe": CONTROL, "theta": 0.9, "chunk": 8, "overlap": 2, "question": 4, "head": 1}
+    learns = ("chunk", "overlap", "question", "head")
+    trial = {"learnt": CONTROL, "theta": 0.9, "chunk": 8, "overlap": 2, "question": 4, "head": 1}
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require(theta=0 <= self.theta <= 1, chunk=self.chunk >= 1, overlap=0 <= self.overlap < self.chunk)
 
-    def fit(self, model: Facts) -> None:
-        if self.theta == 0 or self.probe == CONTROL:
+    def accept(self, model: Facts) -> None:
+        if self.theta == 0 or self.learnt == CONTROL:
             return
-        if not self.probe:
-            raise UserError(f"{self.id()} needs a probe trained for this model: probe=FILE, which its `fit` writes")
-        probe = _load(self.probe)
-        if len(probe.weight) != model.config.hidden_size or probe.layer >= model.layers:
-            raise UserError(f"{self}: this probe was trained for another model")
-        if probe.pieces != self.pieces:
-            raise UserError(f"{self}: this probe was trained with {probe.pieces}: give the same, or train another")
-
-    @property
-    def pieces(self) -> str:
-        """The settings that a probe is trained for."""
-        return f"chunk={self.chunk}, overlap={self.overlap}, question={self.question}, head={self.head}"
+        if not self.learnt:
+            raise UserError(f"{self.id()} needs a probe trained for this model: learnt=FILE, which `leadline.fit` writes")
+        learnt(self, model.model)
 
     def chosen(self, reader: Reader, ids: Tensor) -> Tensor:
         spans = self.windows(len(ids), self.chunk, self.overlap)
         if self.theta == 0 or len(spans) == 1:
             return torch.ones_like(ids, dtype=torch.bool)
-        hold = reader._hold
-        if self.probe == CONTROL:
-            (x,) = self.features(hold.decoder, ids, spans, [int(0.4 * reader.layers)])
+        if self.learnt == CONTROL:
+            (x,) = self.features(reader.decoder, ids, spans, [int(0.4 * reader.layers)])
             weight = torch.randn(x.shape[1], generator=torch.Generator().manual_seed(0)).to(x)
             chances = torch.sigmoid(torch.nn.functional.normalize(x) @ weight)
         else:
-            probe = _load(self.probe)
-            if probe.model != _key(hold.decoder):
-                raise UserError(f"{self}: this probe was trained on other weights: train one for this model")
-            chances = probe.chances(self.features(hold.decoder, ids, spans, [probe.layer])[0])
+            tensors, told = learnt(self, reader.model)
+            x = self.features(reader.decoder, ids, spans, [int(told["layer"])])[0]
+            chances = torch.sigmoid(x @ tensors["weight"].to(x) + tensors["bias"].to(x))
         kept = (chances >= self.theta).tolist()
         kept[int(chances.argmax())] = True
         return self.spread(len(ids), [span for span, good in zip(spans, kept, strict=True) if good], ids)
@@ -90,97 +75,65 @@ class EarlyNoiseDrop(Piecewise):
         found = [[x[:, -1].float() for x in states(decoder, *batch, layers)] for batch in batches(rows)]
         return [torch.cat(parts) for parts in zip(*found, strict=True)]
 
+    def fit(
+        self,
+        model: Any,
+        batches: Iterable[tuple[Sequence[int], Sequence[tuple[int, int]]]],
+        seed: int = 0,
+        *,
+        layers: Sequence[int] | None = None,
+        strength: float = 1.0,
+    ) -> Fitted:
+        """Train a probe; the model stays as it is.
 
-@dataclass(frozen=True)
-class _Probe:
-    weight: Tensor
-    bias: Tensor
-    layer: int
-    pieces: str
-    model: str
+        The last fifth of the shuffled prompts is held out; the layer that tells best there is taken.
 
-    def chances(self, x: Tensor) -> Tensor:
-        """Probability that pieces with these states (pieces, hidden) are informative (pieces,)."""
-        return torch.sigmoid(x @ self.weight.to(x.device) + self.bias.to(x.device))
+        Args:
+            model: a causal language model of transformers.
+            batches: prompts: token ids of each with the spans of its evidence [tokens]; none that is evaluated later.
+            seed: of the shuffling.
+            layers: candidates, 0 the lowest; the lower half if not said.
+            strength: inverse of the penalty of the weights, as in common libraries' C.
 
+        Returns:
+            Figures `layer`; `auc`, of each candidate on the held-out prompts; there, of the layer taken and for `theta`,
+            `recall` of informative pieces and share of all pieces `kept`.
 
-@cache
-def _load(path: str) -> _Probe:
-    if not Path(path).expanduser().is_file():
-        raise UserError(f"there is no probe {path!r}: give the file that early-noise-drop's `fit` wrote")
-    with safe_open(Path(path).expanduser(), "pt") as file:
-        told = file.metadata()
-        return _Probe(file.get_tensor("weight"), file.get_tensor("bias"), int(told["layer"]), told["pieces"], told["model"])
-
-
-def _key(decoder: Any) -> str:
-    """Hash of a few values of each weight."""
-    values = torch.cat([p.detach().flatten()[:16].float().cpu() for p in decoder.parameters()])
-    return hashlib.sha256(values.numpy().tobytes()).hexdigest()[:16]
-
-
-def fit(
-    model: Any,
-    prompts: Sequence[tuple[Sequence[int], Sequence[tuple[int, int]]]],
-    path: Path,
-    *,
-    settings: EarlyNoiseDrop,
-    layers: Sequence[int] | None = None,
-    strength: float = 1.0,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Train a probe; the model stays as it is.
-
-    The last fifth of the shuffled prompts is held out; the layer that tells best there is taken.
-
-    Args:
-        model: a causal language model of transformers.
-        prompts: token ids of each with the spans of its evidence [tokens]; none that is evaluated later.
-        path: file that is written.
-        settings: how prompts are cut; its `theta` is what the figures are for.
-        layers: candidates, 0 the lowest; the lower half if not said.
-        strength: inverse of the penalty of the weights, as in common libraries' C.
-        seed: of the shuffling.
-
-    Returns:
-        `layer`; `auc`, of each candidate on the held-out prompts; there, of the layer taken, `recall` of informative
-        pieces and share of all pieces `kept`.
-
-    Raises:
-        UserError: no prompt whose evidence lies whole in a piece, or none held out.
-    """
-    decoder = model.get_decoder()
-    candidates = sorted(layers if layers is not None else range((len(decoder.layers) + 1) // 2))
-    found: list[tuple[list[Tensor], Tensor]] = []
-    with torch.no_grad():
-        for at in torch.randperm(len(prompts), generator=torch.Generator().manual_seed(seed)).tolist():
-            ids, evidence = torch.tensor(list(prompts[at][0]), device=model.device), prompts[at][1]
-            spans = settings.windows(len(ids), settings.chunk, settings.overlap)
-            labels = torch.tensor([max((_share(span, e) for e in evidence), default=0.0) for span in spans])
-            # A piece that holds a part of the evidence is neither.
-            clear = ((labels == 0) | (labels == 1)).nonzero()[:, 0].tolist()
-            x = settings.features(decoder, ids, [spans[i] for i in clear], candidates) if clear else []
-            found += [([one.cpu().double() for one in x], labels[clear].double())] if clear else []
-    held = max(1, len(found) // 5)
-    train, test = found[:-held], found[-held:]
-    y, truth = (torch.cat([labels for _, labels in part] or [torch.empty(0)]) for part in (train, test))
-    if not (0 < y.sum() < len(y) and 0 < truth.sum() < len(truth)):
-        raise UserError("a probe needs informative and other pieces, both to learn from and to be tried on: give more prompts")
-    auc, probes = {}, {}
-    for place, layer in enumerate(candidates):
-        x, tried = (torch.cat([xs[place] for xs, _ in part]) for part in (train, test))
-        mean, scale = x.mean(0), x.std(0).clamp(min=1e-6)
-        weight = logistic((x - mean) / scale, y, strength)
-        w = weight[:-1] / scale
-        probe = _Probe(w.float(), (weight[-1:] - w @ mean).float(), layer, settings.pieces, _key(decoder))
-        probes[layer], auc[layer] = (probe, probe.chances(tried.float())), _auc(tried @ w, truth)
-    best = max(candidates, key=lambda layer: auc[layer])
-    probe, chances = probes[best]
-    told = {"layer": str(best), "pieces": probe.pieces, "model": probe.model}
-    save_file({"weight": probe.weight.contiguous(), "bias": probe.bias.contiguous()}, path, told)
-    _load.cache_clear()
-    kept = chances >= settings.theta
-    return {"layer": best, "auc": auc, "recall": float(kept[truth == 1].double().mean()), "kept": float(kept.double().mean())}
+        Raises:
+            UserError: no prompt whose evidence lies whole in a piece, or none held out.
+        """
+        prompts, decoder = list(batches), model.get_decoder()
+        candidates = sorted(layers if layers is not None else range((len(decoder.layers) + 1) // 2))
+        found: list[tuple[list[Tensor], Tensor]] = []
+        with torch.no_grad():
+            for at in torch.randperm(len(prompts), generator=torch.Generator().manual_seed(seed)).tolist():
+                ids, evidence = torch.tensor(list(prompts[at][0]), device=model.device), prompts[at][1]
+                spans = self.windows(len(ids), self.chunk, self.overlap)
+                labels = torch.tensor([max((_share(span, e) for e in evidence), default=0.0) for span in spans])
+                # A piece that holds a part of the evidence is neither.
+                clear = ((labels == 0) | (labels == 1)).nonzero()[:, 0].tolist()
+                x = self.features(decoder, ids, [spans[i] for i in clear], candidates) if clear else []
+                found += [([one.cpu().double() for one in x], labels[clear].double())] if clear else []
+        held = max(1, len(found) // 5)
+        train, test = found[:-held], found[-held:]
+        y, truth = (torch.cat([labels for _, labels in part] or [torch.empty(0)]) for part in (train, test))
+        if not (0 < y.sum() < len(y) and 0 < truth.sum() < len(truth)):
+            raise UserError(
+                "a probe needs informative and other pieces, both to learn from and to be tried on: give more prompts"
+            )
+        auc, probes = {}, {}
+        for place, layer in enumerate(candidates):
+            x, tried = (torch.cat([xs[place] for xs, _ in part]) for part in (train, test))
+            mean, scale = x.mean(0), x.std(0).clamp(min=1e-6)
+            weight = logistic((x - mean) / scale, y, strength)
+            w, bias = weight[:-1] / scale, weight[-1:] - weight[:-1] / scale @ mean
+            probes[layer], auc[layer] = (w.float(), bias.float(), torch.sigmoid(tried @ w + bias)), _auc(tried @ w, truth)
+        best = max(candidates, key=lambda layer: auc[layer])
+        w, bias, chances = probes[best]
+        method = keep(self, model, {"weight": w, "bias": bias}, prompts, seed, layer=str(best))
+        kept = chances >= self.theta
+        recall = float(kept[truth == 1].double().mean())
+        return Fitted(method, {"layer": best, "auc": auc, "recall": recall, "kept": float(kept.double().mean())})
 
 
 def logistic(x: Tensor, y: Tensor, strength: float) -> Tensor:

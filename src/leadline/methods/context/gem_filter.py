@@ -40,7 +40,7 @@ class GemFilter(Method, Context):
         self.require(topk=self.topk >= 1, kernel=self.kernel >= 1 and self.kernel % 2 == 1)
         self.require(layer=self.layer is None or (isinstance(self.layer, int) and self.layer >= 0))
 
-    def fit(self, model: Facts) -> None:
+    def accept(self, model: Facts) -> None:
         if self.layer is not None and self.layer >= model.layers:
             raise UserError(f"{self}: this model has layers 0 to {model.layers - 1}")
 

@@ -53,7 +53,7 @@ class InfiniRetri(Piecewise):
         self.require(window=self.window >= 1, topk=self.topk >= 1, phrase=self.phrase >= 1, sentence=self.sentence >= 0)
         self.require(layer=self.layer is None or (isinstance(self.layer, int) and self.layer >= 0))
 
-    def fit(self, model: Facts) -> None:
+    def accept(self, model: Facts) -> None:
         if self.layer is not None and self.layer >= model.layers:
             raise UserError(f"{self}: this model has layers 0 to {model.layers - 1}")
 
@@ -63,7 +63,7 @@ class InfiniRetri(Piecewise):
     def chosen(self, reader: Reader, ids: Tensor) -> Tensor:
         if len(ids) - self.head - self.question <= self.topk:
             return torch.ones_like(ids, dtype=torch.bool)
-        facts = reader._hold.facts
+        facts = reader.facts
         whole = [i for i, window in enumerate(facts.windows) if window is None]
         layer = (whole or [facts.layers - 1])[-1] if self.layer is None else self.layer
         carried: list[Span] = []
@@ -97,7 +97,7 @@ class InfiniRetri(Piecewise):
         if self.sentence:
             ends = [*range(first + self.sentence, last, self.sentence), last]
         else:
-            ends = [first + end for end in _ends(_texts(reader._hold.model, ids[first:last].tolist()))]
+            ends = [first + end for end in _ends(_texts(reader.model, ids[first:last].tolist()))]
         spans = pairwise([first, *ends])
         return [(a, min(a + self.window, end)) for start, end in spans for a in range(start, end, self.window)]
 

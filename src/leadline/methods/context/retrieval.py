@@ -47,7 +47,7 @@ class Retrieval(Piecewise):
             depth=self.depth >= 0,
         )
 
-    def fit(self, model: Facts) -> None:
+    def accept(self, model: Facts) -> None:
         if self.depth > model.layers:
             raise UserError(f"{self}: this model has {model.layers} layers")
 
@@ -58,7 +58,7 @@ class Retrieval(Piecewise):
         if len(ids) <= self.budget:
             return torch.ones_like(ids, dtype=torch.bool)
         spans = self.windows(len(ids), self.chunk, self.overlap)
-        decoder = reader._hold.decoder
+        decoder = reader.decoder
         pieces = self.embedded(decoder, [ids[a:b] for a, b in spans])
         question = self.embedded(decoder, [ids[len(ids) - self.question :]])
         # What all pieces have in common tells none of them apart.

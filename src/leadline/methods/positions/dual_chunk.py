@@ -38,7 +38,7 @@ class DualChunk(Method, Positions, Temper):
             local_size=self.local_size >= 0 and (self.chunk_size == 0 or self.local_size < self.chunk_size),
         )
 
-    def fit(self, model: Facts) -> None:
+    def accept(self, model: Facts) -> None:
         self.require(local_size=self.sizes(model.trained)[1] >= 1)
 
     def sizes(self, trained: int) -> tuple[int, int]:

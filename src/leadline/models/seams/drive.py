@@ -125,16 +125,21 @@ class Driven(Loop):
         ledger = ledger_of(cache)
         if ledger is None:
             return super().prefill(ids, pads, cache)
+        columns = torch.arange(ids.shape[1], device=ids.device)
+        valid = columns[None] >= torch.tensor(list(pads), device=ids.device)[:, None]
         if self.hold.plan.context is not None:
             if cache.get_seq_length():
                 raise UserError(f"{self.hold.name} reads a whole prompt at once: it cannot go on from a kept cache")
-            columns = torch.arange(ids.shape[1], device=ids.device)
-            valid = columns[None] >= torch.tensor(list(pads), device=ids.device)[:, None]
             self.fed += ids.numel()
             ids, valid = self.hold.select(ids, valid, ledger)
             pads = (~valid).sum(-1).tolist()
+        common = self.hold.share(ids, valid, cache) if self.hold.plan.shares and not cache.get_seq_length() else None
+        if common is not None:
+            ids, pads = common.ids, (~common.valid).sum(-1).tolist()
+            self.fed += common.fed
         ledger.expect = ids.shape[1]
-        shift, ledger.shift = ledger.shift, None
+        # The loop counts positions from the start of what it feeds.
+        shift, ledger.shift = ledger.shift, None if common is None else -common.taken
         try:
             return super().prefill(ids, pads, cache)
         finally:

@@ -68,6 +68,8 @@ class Facts:
     """Sliding window of each [tokens]; None for those that read all."""
     trained: int
     """Length that it was trained to [tokens]; 0 where its configuration says none."""
+    model: Any = None
+    """The model itself, for what was learnt from its weights."""
 
     @property
     def slides(self) -> bool:
@@ -84,6 +86,61 @@ class _Forward:
     prefill: bool
     complete: bool
     cache: Cache | None
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What is left of prompts when what they have in common has been read."""
+
+    ids: Tensor
+    """(batch, tokens), left-padded."""
+    valid: Tensor
+    """(batch, tokens), False for padding."""
+    taken: Tensor
+    """Tokens of each row that were read (batch,)."""
+    fed: int
+    """Tokens fed to read them, padding included."""
+
+
+def in_common(rows: list[list[int]], least: int) -> tuple[list[tuple[list[list[int]], list[int]]], list[int]]:
+    """What prompts have in common, as a tree, level by level.
+
+    Args:
+        rows: token ids of each.
+        least: shortest piece that counts [tokens].
+
+    Returns:
+        For each level its pieces (token ids; an empty one for rows that share no further) and the piece of the level above
+        that each follows; and the last level's piece of each row. No levels where nothing is common. At least one token of
+        each row is left out of all pieces.
+    """
+    stages: list[tuple[list[list[int]], list[int]]] = []
+    classes = [(list(range(len(rows))), 0)]
+    while True:
+        found: list[tuple[list[int], int]] = []
+        pieces: list[list[int]] = []
+        parents: list[int] = []
+        for parent, (members, at) in enumerate(classes):
+            groups: dict[tuple[int, ...], list[int]] = {}
+            for row in members:
+                key = tuple(rows[row][at : at + least]) if len(rows[row]) > at + least else (-1, row)
+                groups.setdefault(key, []).append(row)
+            rest = [row for group in groups.values() if len(group) == 1 for row in group]
+            for group in (group for group in groups.values() if len(group) > 1):
+                first, most = rows[group[0]], min(len(rows[row]) for row in group) - 1
+                end = min((i for i in range(at, most) if any(rows[row][i] != first[i] for row in group)), default=most)
+                pieces.append(first[at:end])
+                parents.append(parent)
+                found.append((group, end))
+            if rest:
+                pieces.append([])
+                parents.append(parent)
+                found.append((rest, at))
+        if not any(pieces):
+            of = {row: i for i, (members, _) in enumerate(classes) for row in members}
+            return stages, [of[row] for row in range(len(rows))]
+        stages.append((pieces, parents))
+        classes = found
 
 
 class _Seen(Exception):  # noqa: N818
@@ -126,7 +183,7 @@ class Hold:
         rope = next(iter(stated.values()), None) if stated and "rope_type" not in stated else stated
         trained = getattr(config, "trained_window", None) or (rope or {}).get("original_max_position_embeddings")
         trained = trained or getattr(config, "max_position_embeddings", None) or 0
-        self.facts = Facts(config, len(modules), tuple(windows), int(trained))
+        self.facts = Facts(config, len(modules), tuple(windows), int(trained), model)
         self.layers: dict[int, Layer] = {}
         self._modules = modules
         self._turners: dict[str | None, rotary.Turner] = {}
@@ -182,6 +239,7 @@ class Hold:
                 window=window,
                 trained=self.facts.trained,
                 turn=turn,
+                decoder=decoder,
             )
             for handle in (
                 module.register_forward_pre_hook(self._before_layer, with_kwargs=True),
@@ -235,7 +293,9 @@ class Hold:
     def _stores(self) -> list[Any]:
         ledger = Ledger(self)
         plain = DynamicCache(config=self.config).layers
-        return [Store(self.layers[i], ledger) if i in self.layers else layer for i, layer in enumerate(plain)]
+        layers = [Store(self.layers[i], ledger) if i in self.layers else layer for i, layer in enumerate(plain)]
+        ledger.stores = [layer for layer in layers if isinstance(layer, Store)]
+        return layers
 
     def _adopt(self, cache: Any) -> Ledger:
         """Make a cache ours: an empty one of transformers' gets our layers, so that `generate` needs no argument."""
@@ -284,6 +344,11 @@ class Hold:
                 )
             source, pos, valid = self._narrow(kwargs, source, pos, valid, ledger)
             new = source.shape[1]
+        if self.plan.shares and ledger is not None and not past and not ledger.sharing and kwargs.get("input_ids") is not None:
+            found = self.share(source, torch.ones_like(source, dtype=torch.bool) if valid is None else valid, cache)
+            if found is not None:
+                kwargs["input_ids"], valid = found.ids, found.valid
+                pos, source, new = pos[:, -found.ids.shape[1] :], found.ids, found.ids.shape[1]
         if valid is not None and valid.all():
             valid = None
         expect, recording = (ledger.expect, ledger.recording) if ledger else (None, False)
@@ -333,6 +398,47 @@ class Hold:
         ledger.shift = valid.sum(-1) - kept.sum(-1)
         return torch.where(kept, ids.gather(1, index.clamp(min=0)), ids[:, :1]), kept
 
+    def share(self, ids: Tensor, valid: Tensor, cache: Any) -> Shared | None:
+        """Read what prompts have in common once, into the heads of an empty cache; the ledger is told.
+
+        Args:
+            ids: (batch, tokens), left-padded.
+            valid: (batch, tokens), False for padding.
+            cache: of this plan, empty.
+
+        Returns:
+            What is left to be fed; None where rows have nothing in common.
+        """
+        rows = [row[own].tolist() for row, own in zip(ids, valid, strict=True)]
+        stages, of = in_common(rows, self.plan.shares)
+        ledger = ledger_of(cache)
+        if not stages or ledger is None:
+            return None
+        ledger.sharing, fed, taken = True, 0, torch.zeros(1, dtype=torch.long, device=ids.device)
+        try:
+            for pieces, parents in stages:
+                parent = torch.tensor(parents, device=ids.device)
+                for store in ledger.stores if fed else ():
+                    store.share(parent)
+                width, begin = max(map(len, pieces)), taken[parent]
+                tokens = torch.tensor([[0] * (width - len(p)) + p for p in pieces], device=ids.device)
+                mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in pieces], device=ids.device)
+                at = begin[:, None] + (mask.cumsum(-1) - 1).clamp(min=0)
+                with torch.no_grad():
+                    self.decoder(input_ids=tokens, attention_mask=mask, position_ids=at, past_key_values=cache, use_cache=True)
+                fed, taken = fed + tokens.numel(), begin + mask.sum(-1)
+        finally:
+            ledger.sharing = False
+        last = torch.tensor(of, device=ids.device)
+        for store in ledger.stores:
+            store.share(last)
+        taken = taken[last]
+        count = valid.sum(-1) - taken
+        left = int(count.max())
+        ledger.skipped += ids.shape[1] - left
+        kept = torch.arange(left, device=ids.device)[None] >= left - count[:, None]
+        return Shared(ids[:, ids.shape[1] - left :], kept, taken, fed)
+
     def _before_layer(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         forward, layer = self._forward, self.layers[module.layer_idx]
         assert forward is not None
@@ -346,6 +452,8 @@ class Hold:
             store=store if isinstance(store, Store) else None,
         )
         if step.store is not None:
+            if step.store.codec is not None:
+                step.hidden = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
             step.store.begin(step)
         if layer.raw:
             cos, sin = kwargs["position_embeddings"]
@@ -371,6 +479,7 @@ class Reader:
 
     def __init__(self, hold: Hold) -> None:
         self._hold = hold
+        self.model, self.decoder, self.facts = hold.model, hold.decoder, hold.facts
         self.layers = hold.facts.layers
         """Layers with attention."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
@@ -26,6 +26,15 @@ BLOCK = 2**24
 """Most pairs (batch * heads * queries * keys) whose logits are in memory at once."""
 NARROW = 256
 """Queries in a block where few keys are read, so that few columns are read by any of them."""
+
+
+class Kept(nn.Module):
+    """What methods make of a layer's weights; a module, so that it counts as no one's cache."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of: dict[Any, Any] = {}
+        """By method."""
 
 
 @dataclass
@@ -49,6 +58,10 @@ class Layer:
     """Length that the model was trained to [tokens]."""
     turn: Turner | None
     """Rotates to positions; None in layers that never rotate."""
+    decoder: Any = None
+    """The model's decoder."""
+    kept: Kept = field(default_factory=lambda: Kept())
+    """What methods make of the layer's weights, for as long as they are applied."""
     scaling: float = 1.0
     softcap: float | None = None
     sinks: Tensor | None = None
@@ -197,8 +210,8 @@ class Look:
                 if fused:
                     out[:, :, a:b] = self._fused(a, b, mask, columns, values)
                     continue
-                part = self._part(a, b, which, mask, columns, values)
-                total = part if total is None else _merged(total, part)
+                one = self._part(a, b, which, mask, columns, values)
+                total = one if total is None else merged(total, one)
             if total is None:
                 continue
             result, norm = total
@@ -213,14 +226,7 @@ class Look:
     def _part(self, a: int, b: int, which: int, mask: Tensor, columns: Tensor | None, values: Tensor) -> tuple[Tensor, Tensor]:
         """One view's attention (batch, kv_heads, groups, b - a, head_dim) and log-sum-exp, float32."""
         if values.device.type == "cpu" and self.layer.softcap is None:
-            q, keys, mask = self._matrices(a, b, which, mask, columns)
-            bias = torch.zeros(mask.shape, dtype=q.dtype).masked_fill_(~mask, -torch.inf)
-            out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-                q.contiguous(), keys.contiguous(), values.contiguous(), attn_mask=bias, scale=self.layer.scaling
-            )
-            some = mask.any(-1).expand(lse.shape)
-            out = torch.where(some[..., None], out.float(), 0.0)
-            lse = torch.where(some, lse.float(), -torch.inf)
+            out, lse = part(*self._matrices(a, b, which, mask, columns), values, self.layer)
             return out.unflatten(2, (-1, b - a)), lse.unflatten(2, (-1, b - a))
         logits = self.logits(a, b, which, mask, columns)
         lse = logits.logsumexp(-1)
@@ -251,12 +257,45 @@ class Look:
         return self.layer.sinks.float().view(1, self.kv_heads, -1, 1)
 
 
+def part(q: Tensor, k: Tensor, mask: Tensor | None, v: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
+    """Attention over some of the keys, to be merged with that over others; sinks are not in it.
+
+    Args:
+        q: (batch, kv_heads, queries, head_dim), those of the heads of one kv-head one after the other.
+        k: (batch, kv_heads, keys, head_dim).
+        mask: what is read (batch or 1, 1 or kv_heads, queries, keys); None for all.
+        v: as `k`.
+        layer: gives scaling and softcap.
+
+    Returns:
+        Output (batch, kv_heads, queries, head_dim) and log-sum-exp (batch, kv_heads, queries), float32; 0 and -inf where
+        nothing is read.
+    """
+    if v.device.type == "cpu" and layer.softcap is None:
+        bias = None if mask is None else torch.zeros(mask.shape, dtype=q.dtype).masked_fill_(~mask, -torch.inf)
+        out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            q.contiguous(), k.contiguous(), v.contiguous(), attn_mask=bias, scale=layer.scaling
+        )
+        out, lse = out.float(), lse.float()
+        if mask is not None:
+            some = mask.any(-1).expand(lse.shape)
+            out, lse = torch.where(some[..., None], out, 0.0), torch.where(some, lse, -torch.inf)
+        return out, lse
+    logits = (q @ k.transpose(-1, -2)).float() * layer.scaling
+    if layer.softcap is not None:
+        logits = torch.tanh(logits / layer.softcap) * layer.softcap
+    if mask is not None:
+        logits = torch.where(mask, logits, -torch.inf)
+    lse = logits.logsumexp(-1)
+    return (torch.exp(logits - _finite(lse)[..., None]).to(v.dtype) @ v).float(), lse
+
+
 def _finite(lse: Tensor) -> Tensor:
     """Norms to subtract from logits: where nothing is read all are -inf, and -inf is not to be taken from itself."""
     return torch.where(lse == -torch.inf, 0.0, lse)
 
 
-def _merged(x: tuple[Tensor, Tensor], y: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def merged(x: tuple[Tensor, Tensor], y: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     """Two attentions over different keys as one: outputs (..., head_dim) and log-sum-exps (...)."""
     lse = torch.logaddexp(x[1], y[1])
     norm = _finite(lse)
@@ -284,6 +323,8 @@ class Step:
     """These queries over all that is kept."""
     padded: bool = False
     """Whether there is padding among the keys."""
+    hidden: Tensor | None = None
+    """What the layer's attention reads of the new tokens (batch, queries, hidden), until the store has taken note of it."""
 
     def run(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention (batch, heads, queries, head_dim) over keys and values as the store gave them."""

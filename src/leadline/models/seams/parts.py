@@ -105,6 +105,8 @@ class Attention(ABC):
     """When it acts; the other phase is dense."""
     raw: ClassVar[bool] = False
     """Whether it wants queries and keys unrotated; `step.layer.turn` rotates them."""
+    shares: ClassVar[int] | int = 0
+    """Least length of a head that rows have in common for it to be held once, in `step.store.heads` [tokens]; 0 for never."""
 
     @abstractmethod
     def attend(self, step: Step, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -152,30 +154,48 @@ class Codec(ABC):
     """Keys coded together, as a block of following tokens [tokens]."""
     value_block: ClassVar[int] | int = 1
     """Values coded together [tokens]."""
+    raw: ClassVar[bool] = False
+    """Whether it wants keys unrotated."""
+    joint: ClassVar[bool] = False
+    """Whether a code is of all heads of a token together, so that heads cannot drop different tokens."""
 
     @abstractmethod
     def due(self, tokens: int) -> tuple[int, int]:
         """How many of the oldest keys and values are to be in coded form when a row holds `tokens`: whole blocks."""
 
-    @abstractmethod
-    def encode_keys(self, x: Tensor) -> Coded:
-        """Keys (batch, kv_heads, blocks * key_block, head_dim) to coded tensors."""
+    def sketch(self, layer: Layer, hidden: Tensor) -> Tensor | None:
+        """What is kept of new tokens beside their keys and values until they are coded, and codes are made of.
+
+        Keys and values must then be due together, and the codec be `joint`.
+
+        Args:
+            layer: which one.
+            hidden: what the layer's attention reads (batch, new, hidden).
+
+        Returns:
+            (batch, 1, new, width), or None for nothing.
+        """
+        return None
 
     @abstractmethod
-    def decode_keys(self, coded: Coded, like: Tensor) -> Tensor:
+    def encode_keys(self, x: Tensor, layer: Layer, sketch: Tensor | None) -> Coded:
+        """Keys (batch, kv_heads, blocks * key_block, head_dim) of a layer to coded tensors."""
+
+    @abstractmethod
+    def decode_keys(self, coded: Coded, like: Tensor, layer: Layer) -> Tensor:
         """And back, in the dtype of `like`."""
 
     @abstractmethod
-    def encode_values(self, x: Tensor) -> Coded:
-        """Values (batch, kv_heads, blocks * value_block, head_dim) to coded tensors."""
+    def encode_values(self, x: Tensor, layer: Layer, sketch: Tensor | None) -> Coded:
+        """Values (batch, kv_heads, blocks * value_block, head_dim) of a layer to coded tensors."""
 
     @abstractmethod
-    def decode_values(self, coded: Coded, like: Tensor) -> Tensor:
+    def decode_values(self, coded: Coded, like: Tensor, layer: Layer) -> Tensor:
         """And back, in the dtype of `like`."""
 
     @abstractmethod
-    def bound(self, tokens: int, head_dim: int, itemsize: int) -> int:
-        """Bytes of the keys and values of one kv-head that holds `tokens`."""
+    def bound(self, tokens: int, head_dim: int, itemsize: int, kv_heads: int) -> int:
+        """Bytes that a layer holds of a row's `tokens`, without spare room."""
 
 
 class Context(ABC):
@@ -220,7 +240,8 @@ class Plan:
     def raw(self) -> bool:
         """Whether keys are cached unrotated."""
         dynamic = self.rope is not None and self.rope.dynamic
-        return self.positions is not None or dynamic or any(part.raw for part in self.attention)
+        coded = self.codec is not None and self.codec.raw
+        return self.positions is not None or dynamic or coded or any(part.raw for part in self.attention)
 
     @property
     def cached(self) -> bool:
@@ -231,6 +252,11 @@ class Plan:
     def attends(self) -> bool:
         """Whether attention must be ours."""
         return bool(self.raw or self.tempers or self.attention or self.policies or self.codec)
+
+    @property
+    def shares(self) -> int:
+        """Least length of a head that rows have in common for it to be held once [tokens]; 0 for never."""
+        return max((part.shares for part in self.attention), default=0)
 
     def kernel(self, prefill: bool) -> Attention | None:
         """The attention of a phase, where it is not dense."""

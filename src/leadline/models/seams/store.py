@@ -7,7 +7,7 @@ transformers are logical (tokens seen), whatever is really held. Knows nothing o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -35,6 +35,25 @@ class Ledger:
     """Tokens that it left out of each row (batch,)."""
     recording: bool = False
     """Whether new entries are on trial until `crop` or `retract`."""
+    stores: list[Store] = field(default_factory=list)
+    """The layers that are ours, from the lowest."""
+    sharing: bool = False
+    """Whether heads that rows have in common are being read."""
+    shared: dict[str, Any] = field(default_factory=dict)
+    """What methods keep for all layers together."""
+
+
+@dataclass(eq=False)
+class Head:
+    """The beginning that some rows have in common, or a further piece of it, held once."""
+
+    keys: Tensor
+    """(1, kv_heads, tokens, head_dim), as cached."""
+    values: Tensor
+    pos: Tensor
+    """Positions in the text (tokens,)."""
+    rows: Tensor
+    """Which rows of the batch begin with it (rows,)."""
 
 
 @dataclass(eq=False)
@@ -71,6 +90,8 @@ class Store(CacheLayerMixin):
         self.is_initialized = False
         self.keys = self.values = None
         self.tapes = (Tape(), Tape())
+        self.sketches: Tape | None = None
+        """What a codec keeps of each entry that is not coded yet, beside its key and value."""
         self.coded: tuple[CodedTape, CodedTape] | None = None
         self.pos: Tensor = torch.empty(0)
         """Position of each entry in the text (batch, 1 or kv_heads, length), int32; -1 for padding."""
@@ -78,6 +99,8 @@ class Store(CacheLayerMixin):
         """Entries that are no padding, of each row."""
         self.seen = 0
         """Columns fed so far, whatever became of them."""
+        self.heads: list[Head] = []
+        """What rows have in common, before what is held of each."""
         self.padded = False
         """Whether there may be padding among what is held."""
         self.gapped = False
@@ -133,8 +156,8 @@ class Store(CacheLayerMixin):
             self.pos = self.pos.expand(-1, heads, -1)
         none = index < 0
         index = index.clamp(min=0)
-        for tape in self.tapes:
-            tape.take(index)
+        for tape in self._plain:
+            tape.take(index if tape is not self.sketches else index[:, :1])
         self.pos = gather(self.pos, index)
         self.notes = {name: gather(note.expand(-1, max(note.shape[1], heads), -1), index) for name, note in self.notes.items()}
         if none.any():
@@ -180,6 +203,33 @@ class Store(CacheLayerMixin):
         else:
             self._digest(step)
 
+    def share(self, of: Tensor) -> None:
+        """Make of what is held the common heads of new rows, which hold nothing of their own yet.
+
+        In layers that the stack does not govern each new row takes a copy.
+
+        Args:
+            of: which of the present rows each new one begins with (batch,).
+        """
+        if not self.layer.rules:
+            self._rows(of)
+            self.seen = 0
+            return
+        (keys, values), pos = self.read(), self.pos[:, 0]
+        heads = [self._chosen(head, of) for head in self.heads]
+        for row, count in enumerate(self.rows):
+            if count:
+                held = slice(self.length - count, self.length)
+                own = (keys[row : row + 1, :, held].clone(), values[row : row + 1, :, held].clone(), pos[row, held].clone())
+                heads.append(Head(*own, (of == row).nonzero()[:, 0]))
+        self.reset()
+        self.heads = heads
+
+    @staticmethod
+    def _chosen(head: Head, index: Tensor) -> Head:
+        """A head after rows were chosen by index."""
+        return replace(head, rows=torch.isin(index, head.rows).nonzero()[:, 0])
+
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Called by transformers; nothing needs to be made ahead."""
         self.dtype, self.device = key_states.dtype, key_states.device
@@ -198,6 +248,12 @@ class Store(CacheLayerMixin):
         pos = pos.to(torch.int32)[:, None]
         for tape, x in zip(self.tapes, (key_states, value_states), strict=True):
             tape.append(x)
+        if self.codec is not None and step.hidden is not None:
+            sketch = self.codec.sketch(self.layer, step.hidden)
+            if sketch is not None:
+                self.sketches = self.sketches or Tape()
+                self.sketches.append(sketch)
+            step.hidden = None
         self.pos = pos if first else torch.cat([self.pos, pos.expand(-1, self.pos.shape[1], -1)], -1)
         self.notes = {name: torch.nn.functional.pad(note, (0, new)) for name, note in self.notes.items()}
         self.seen += new
@@ -314,30 +370,49 @@ class Store(CacheLayerMixin):
         if self.coded is None:
             if not any(map(any, due)):
                 return
+            layer = self.layer
             self.coded = (
-                CodedTape(codec.key_block, codec.encode_keys, codec.decode_keys),
-                CodedTape(codec.value_block, codec.encode_values, codec.decode_values),
+                CodedTape(
+                    codec.key_block,
+                    lambda x, sketch: codec.encode_keys(x, layer, sketch),
+                    lambda coded, like: codec.decode_keys(coded, like, layer),
+                ),
+                CodedTape(
+                    codec.value_block,
+                    lambda x, sketch: codec.encode_values(x, layer, sketch),
+                    lambda coded, like: codec.decode_values(coded, like, layer),
+                ),
             )
+        sketch = None if self.sketches is None else self.sketches.view
         for tape, coded, wanted in zip(self.tapes, self.coded, due, strict=True):
             have = coded.counts or [0] * len(self.rows)
             more = [max(0, a - b) for a, b in zip(wanted, have, strict=True)]
             held = [total - count for total, count in zip(self.rows, have, strict=True)]
             if any(more):
-                coded.push(tape.view, held, more)
+                coded.push(tape.view, sketch, held, more)
                 longest = max(a - b for a, b in zip(held, more, strict=True))
                 tape.replace(tape.view[:, :, tape.length - longest :].clone())
+                if self.sketches is not None and tape is self.tapes[1]:
+                    self.sketches.replace(self.sketches.view[:, :, self.sketches.length - longest :].clone())
             else:
                 coded.counts = have
 
     def _uncode(self) -> None:
         """Bring all entries back to plain form; they keep the error that coding made."""
-        if self.coded is not None:
-            for tape, whole in zip(self.tapes, self.read(), strict=True):
-                tape.replace(whole)
-            self.coded = None
+        if self.coded is None:
+            return
+        assert self.sketches is None, "what was coded with a sketch is never evicted or taken back"
+        for tape, x in zip(self.tapes, self.read(), strict=True):
+            tape.replace(x)
+        self.coded = None
+
+    @property
+    def _plain(self) -> list[Tape]:
+        """The tapes of what is not coded."""
+        return [*self.tapes, *([] if self.sketches is None else [self.sketches])]
 
     def _tail(self, count: int) -> None:
-        for tape in self.tapes:
+        for tape in self._plain:
             tape.replace(tape.view[:, :, tape.length - count :].clone())
         self.pos = self.pos[..., self.pos.shape[-1] - count :].clone()
         self.notes = {name: note[..., note.shape[-1] - count :].clone() for name, note in self.notes.items()}
@@ -355,7 +430,7 @@ class Store(CacheLayerMixin):
 
     def _arrange(self, order: Callable[[int], Tensor]) -> None:
         """Move columns; `order` gives (batch, 1, length) for a tensor of that length, of which the newest are plain."""
-        for tape in self.tapes:
+        for tape in self._plain:
             tape.take(order(tape.length))
         index = order(self.length)
         self.pos = gather(self.pos, index)
@@ -368,7 +443,7 @@ class Store(CacheLayerMixin):
         if max(counts) > self.length:
             raise UserError(f"cannot take {max(counts)} tokens back: only {self.length} are held, the others were evicted")
         least = min(counts)
-        for tape in self.tapes:
+        for tape in self._plain:
             tape.cut(tape.length - least)
         self.pos = self.pos[..., : self.pos.shape[-1] - least]
         self.notes = {name: note[..., : note.shape[-1] - least] for name, note in self.notes.items()}
@@ -397,11 +472,12 @@ class Store(CacheLayerMixin):
                 return x[index]
             return type(x)(select(v) for v in x) if isinstance(x, list | tuple) else x
 
-        for tape in self.tapes:
+        for tape in self._plain:
             tape.replace(tape.view[index])
         for coded in self.coded or ():
             coded.rows(index)
         self.pos = self.pos[index]
+        self.heads = [self._chosen(head, index) for head in self.heads]
         self.notes = {name: note[index] for name, note in self.notes.items()}
         self.state = {name: select(value) for name, value in self.state.items()}
         self.rows = [self.rows[i] for i in index.tolist()]

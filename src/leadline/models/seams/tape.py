@@ -68,7 +68,9 @@ def gather(x: Tensor, index: Tensor) -> Tensor:
 class CodedTape:
     """Blocks of entries in coded form, as many in each row as the row has."""
 
-    def __init__(self, block: int, encode: Callable[[Tensor], Coded], decode: Callable[[Coded, Tensor], Tensor]) -> None:
+    def __init__(
+        self, block: int, encode: Callable[[Tensor, Tensor | None], Coded], decode: Callable[[Coded, Tensor], Tensor]
+    ) -> None:
         """Args: block: entries coded together; encode, decode: from and to (batch, kv_heads, entries, head_dim)."""
         self.block, self.encode, self.decode = block, encode, decode
         self.parts: list[Tape] = []
@@ -80,29 +82,37 @@ class CodedTape:
         """Entries of the longest row."""
         return max(self.counts, default=0)
 
-    def push(self, full: Tensor, held: list[int], due: list[int]) -> None:
+    def push(self, full: Tensor, sketch: Tensor | None, held: list[int], due: list[int]) -> None:
         """Code the oldest entries of a tensor whose rows end together.
 
         Args:
             full: (batch, kv_heads, entries, head_dim); row b's last held[b] entries are its own.
+            sketch: (batch, 1, entries, width) of the same entries; None where there is none.
             held: entries that each row has in `full`.
             due: how many of them, the oldest, to code; whole blocks.
         """
         self.counts = self.counts or [0] * full.shape[0]
+
+        def coded(rows: slice, start: int, count: int) -> Coded:
+            cut = (rows, slice(None), slice(start, start + count))
+            return self.encode(full[cut].contiguous(), None if sketch is None else sketch[cut].contiguous())
+
         if len(set(self.counts)) == 1 and len(set(held)) == 1 and len(set(due)) == 1:
-            start = full.shape[2] - held[0]
-            self._write(None, self.encode(full[:, :, start : start + due[0]].contiguous()), full.shape[0])
+            self._write(None, coded(slice(None), full.shape[2] - held[0], due[0]), full.shape[0])
         else:
             for row, (own, count) in enumerate(zip(held, due, strict=True)):
-                start = full.shape[2] - own
                 if count:
-                    coded = self.encode(full[row : row + 1, :, start : start + count].contiguous())
-                    self._write(row, coded, full.shape[0])
+                    self._write(row, coded(slice(row, row + 1), full.shape[2] - own, count), full.shape[0])
         self.counts = [a + b for a, b in zip(self.counts, due, strict=True)]
 
     def read(self, like: Tensor) -> Tensor:
         """All entries (batch, kv_heads, length, head_dim), each row's first ones at the left."""
-        return self.decode(tuple(part.view for part in self.parts), like)[:, :, : self.length]
+        return self.decode(self.codes, like)[:, :, : self.length]
+
+    @property
+    def codes(self) -> Coded:
+        """All coded tensors, each row's first blocks at the left."""
+        return tuple(part.view for part in self.parts)
 
     def _write(self, row: int | None, coded: Coded, batch: int) -> None:
         self.parts = self.parts or [Tape(max(1, SPARE // self.block)) for _ in coded]
