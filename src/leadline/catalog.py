@@ -182,7 +182,7 @@ def expand(spec: Spec, room: str) -> list[Spec]:
 
 
 @cache
-def _module(entry: Entry) -> ModuleType:
+def module(entry: Entry) -> ModuleType:
     """The plugin's module, run once: a user's own file too, or its class would be another at every look."""
     if entry.path.is_relative_to(ROOT):
         dotted = ".".join(("leadline", *entry.path.relative_to(ROOT).with_suffix("").parts))
@@ -190,19 +190,19 @@ def _module(entry: Entry) -> ModuleType:
     name = f"leadline_plugin_{abs(hash(entry.path))}"
     spec = importlib.util.spec_from_file_location(name, entry.path)
     assert spec and spec.loader
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    made = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
 
 
 def load(name: str, room: str) -> type:
     """The public class of a plugin: the one whose name is the file's in CamelCase, else the only one."""
     entry = find(name, room)
-    module = _module(entry)
+    found = module(entry)
     classes = {
         k: v
-        for k, v in vars(module).items()
-        if isinstance(v, type) and v.__module__ == module.__name__ and not k.startswith("_")
+        for k, v in vars(found).items()
+        if isinstance(v, type) and v.__module__ == found.__name__ and not k.startswith("_")
     }
     camel = entry.path.stem.replace("_", "").lower()
     for key, value in classes.items():

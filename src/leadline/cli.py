@@ -110,8 +110,11 @@ def list_(
     if as_json:
         return _print(rows)
     width = max((len(r["id"]) for r in rows), default=0)
+    marks = {True: "✓", False: "✗", None: " "}
     for row in rows:
-        print(f"{row['room']:9} {row['id']:{width}}  {row['title']}")
+        print(f"{row['room']:9} {marks[row['holds']]} {row['id']:{width}}  {row['title']}")
+    if any(row["holds"] is not None for row in rows):
+        print("\n✓ its check held, ✗ it did not (`leadline show ID` has the figures); nothing: not verified with this code")
 
 
 def _row(entry: catalog.Entry) -> dict[str, Any]:
@@ -120,16 +123,33 @@ def _row(entry: catalog.Entry) -> dict[str, Any]:
 
 
 def _listed(name: str, room: str, title: str, paper: str | None) -> dict[str, Any]:
-    return {
-        "id": name,
-        "room": room,
-        "title": title,
-        "paper": paper,
-        "holds": None,
-        "figure": None,
-        "date": None,
-        "hardware": None,
-    }
+    from leadline.runs.verify import fields
+
+    return {"id": name, "room": room, "title": title, "paper": paper, **fields(name)}
+
+
+@app.command()
+def verify(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID...]", help="Plugins; all that bring a check, if left out.")
+    ] = None,
+    gpu: Annotated[bool, typer.Option("--gpu", help="On a GPU, for those that need one.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run plugins' own checks of what their papers claim, each with a sabotaged control."""
+    from leadline.runs.verify import verify as run
+
+    results = run(ids or (), gpu, lambda text: print(text, file=sys.stderr, flush=True))
+    if as_json:
+        _print([dataclasses.asdict(r) for r in results])
+    else:
+        held = {
+            name: sum(r.holds is value for r in results)
+            for name, value in (("hold", True), ("do not", False), ("not shown here", None))
+        }
+        print(", ".join(f"{count} {name}" for name, count in held.items()))
+    if any(r.holds is False for r in results):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -160,6 +180,11 @@ def show(
     words = _described(cls)
     if rooms[0] == "methods":
         print("\n" + inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[2])
+    from leadline.runs.verify import known
+
+    if result := known().get(entry.id):
+        told = {True: "holds", False: "does not hold", None: "not shown"}[result.holds]
+        print(f"\nVerified: {told} ({result.date[:10]}, {result.hardware}): {result.figure}. Control: {result.control}.")
     print("\nSettings:")
     for f in dataclasses.fields(cls):
         print(f"  {f.name}={f.default!r}  {words.get(f.name, '')}".rstrip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -50,3 +51,17 @@ class SelfExtend(Method, Positions, Temper):
 
     def reach(self, window: int) -> int:
         return max(window, (window - self.window) * self.group + self.window)
+
+
+def check(lab: Any) -> Any:
+    """minnow retrieves at four and eight times its trained length; ungrouped far positions are the control."""
+    spec = "self-extend(group={}, window=256)"
+    plain, ours = lab.ask(length=2048, n=48), lab.ask(spec.format(8), length=2048, n=48)
+    eight = lab.ask(spec.format(16), length=4096)
+    control = lab.ask(spec.format(1), length=2048, n=48)
+    return lab.finding(
+        holds=ours.low > plain.high and ours.score >= 0.9 and eight.score >= 0.9,
+        figure=f"needle at 4x the trained length {ours}, at 8x {eight}; plain at 4x {plain}",
+        control=f"group=1 at 4x {control}",
+        control_holds=control.low > plain.high and control.score >= 0.9,
+    )

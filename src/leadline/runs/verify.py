@@ -1,0 +1,178 @@
+"""`leadline verify`: plugins' own checks, run for real, and what is known of them.
+
+A result is kept with a key of code, weights and versions; where the key is another one now, nothing is known until the
+check is run again. Results that come with the package lie in `verified.json`, a user's own in the state folder.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from leadline import catalog
+from leadline.nouns import UserError
+from leadline.runs.asking import now
+
+SHIPPED = catalog.ROOT / "verified.json"
+ENGINES = {"methods": ("torch", "transformers")}
+"""Packages on which results of a room depend."""
+SOURCES = {
+    "methods": ("methods/base.py", "methods/_*.py", "methods/*/_*.py", "models/*.py", "models/seams/*.py"),
+    "tasks": ("tasks/base.py", "tasks/_*.py", "data/*.py", "scoring/*.py"),
+    "pipelines": ("pipelines/base.py", "pipelines/_*.py"),
+    "training": ("training/*.py",),
+}
+"""Files beside a plugin's own on which its results depend."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found, and where."""
+
+    id: str
+    room: str
+    holds: bool | None
+    figure: str
+    control: str
+    hardware: str
+    date: str
+    seconds: float
+    key: str
+
+
+def state_file() -> Path:
+    """Where a user's own results are (`$XDG_STATE_HOME/leadline/verified.json` or in `~/.local/state`)."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "leadline" / "verified.json"
+
+
+@cache
+def key(entry: catalog.Entry) -> str:
+    """Hash of all that a result depends on: the plugin, what it stands on, minnow's weights, versions."""
+    total = hashlib.sha256()
+    found = {path for pattern in SOURCES[entry.room] for path in catalog.ROOT.glob(pattern)}
+    for path in [entry.path, *sorted(found), catalog.ROOT / "runs" / "lab.py"]:
+        total.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    for name in ENGINES.get(entry.room, ()):
+        try:
+            total.update(f"{name} {metadata.version(name).partition('+')[0]}".encode())
+        except metadata.PackageNotFoundError:
+            total.update(f"{name} none".encode())
+    return total.hexdigest()[:16]
+
+
+@cache
+def known() -> dict[str, Result]:
+    """Results that still hold of this code, by id; a user's own before those that came with the package."""
+    found: dict[str, Result] = {}
+    now_keys = {e.id: key(e) for room in catalog.ROOMS for e in catalog.entries(room).values() if not e.members}
+    for path in (SHIPPED, state_file()):
+        for result in _read(path):
+            if now_keys.get(result.id) == result.key:
+                found[result.id] = result
+    return found
+
+
+def _read(path: Path) -> list[Result]:
+    if not path.is_file():
+        return []
+    try:
+        return [Result(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError):
+        # A file of another version, or one that was cut short: it says nothing that can be relied on.
+        return []
+
+
+def checks() -> dict[str, catalog.Entry]:
+    """Plugins that bring a check, by id."""
+    every = (e for room in catalog.ROOMS for e in catalog.entries(room).values())
+    return {e.id: e for e in every if _has_check(e.path)}
+
+
+def _has_check(path: Path) -> bool:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in tree.body)
+
+
+def verify(ids: Sequence[str], gpu: bool = False, watch: Callable[[str], None] = lambda _: None) -> list[Result]:
+    """Run checks, all where no ids are given, and keep what they find.
+
+    Args:
+        ids: of plugins.
+        gpu: whether to run them on a GPU, for those that need one.
+        watch: is told what is done.
+
+    Raises:
+        UserError: unknown ids, plugins without a check, no GPU.
+    """
+    there = checks()
+    for name in ids:
+        if name not in there:
+            every = [n for room in catalog.ROOMS for n in catalog.entries(room)]
+            if name in every:
+                raise UserError(f"{name} has no check yet: its file holds no `check(lab)`; those with one: {', '.join(there)}")
+            raise UserError(f"unknown name {name!r}; {catalog.nearest(name, there)}")
+    try:
+        import torch
+    except ImportError as error:
+        raise UserError('checks run models: pip install ".[local]" where leadline was cloned') from error
+    if gpu and not torch.cuda.is_available():
+        raise UserError("--gpu was asked for, and torch sees no GPU here")
+    from leadline.runs.lab import Lab
+
+    lab, results = Lab("cuda" if gpu else "cpu"), []
+    for name in ids or list(there):
+        watch(f"{name} ...")
+        begun = time.monotonic()
+        finding = catalog.module(there[name]).check(lab)
+        holds, control = finding.holds, finding.control
+        if finding.control_holds:
+            holds, control = False, f"{control}: THE CONTROL PASSED TOO, so the check shows nothing"
+        took = round(time.monotonic() - begun, 1)
+        one = Result(name, there[name].room, holds, finding.figure, control, hardware(gpu), now(), took, key(there[name]))
+        results.append(one)
+        _keep(one)
+        told = {True: "holds", False: "DOES NOT HOLD", None: "not shown here"}[holds]
+        watch(f"{name}: {told} ({took:.0f} s): {one.figure}; control: {control}")
+    return results
+
+
+def _keep(result: Result) -> None:
+    """Add a result to the user's own, in place of an older one of its id."""
+    path = state_file()
+    others = [r for r in _read(path) if r.id != result.id]
+    part = path.with_name(path.name + f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps([dataclasses.asdict(r) for r in [*others, result]], indent=1), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror}; set XDG_STATE_HOME to a folder that can be written to"
+        ) from error
+    known.cache_clear()
+
+
+def hardware(gpu: bool) -> str:
+    """What results were made on, in words."""
+    if gpu:
+        import torch
+
+        return torch.cuda.get_device_name()
+    return f"CPU, {platform.machine()}, {os.cpu_count()} cores"
+
+
+def fields(entry_id: str) -> dict[str, Any]:
+    """What lists show of a plugin: `holds`, `figure`, `date`, `hardware`; None where nothing is known."""
+    result = known().get(entry_id)
+    return {name: getattr(result, name) if result else None for name in ("holds", "figure", "date", "hardware")}
