@@ -17,7 +17,6 @@ from typing import Any
 from leadline import catalog
 from leadline.nouns import Prompt
 
-
 BATCH = 12
 """Samples asked together."""
 
@@ -99,8 +98,8 @@ class Lab:
         return torch.randint(3, vocabulary, (n,), generator=torch.Generator().manual_seed(seed)).tolist()
 
     @contextmanager
-    def applied(self, model: Any, spec: str) -> Iterator[Any]:
-        """Methods on a model; '' for none. As `leadline.applied`."""
+    def applied(self, model: Any, spec: Any) -> Iterator[Any]:
+        """Methods on a model, as a spec or made; '' for none. As `leadline.applied`."""
         from leadline.methods._stack import applied
 
         with applied(model, spec) if spec else nullcontext() as stack:
@@ -141,7 +140,7 @@ class Lab:
 
     def ask(
         self,
-        spec: str = "",
+        spec: Any = "",
         task: str = "needle",
         length: int = 512,
         n: int = 24,
@@ -152,7 +151,7 @@ class Lab:
         """Ask the embedded model under methods.
 
         Args:
-            spec: of the methods; '' for none.
+            spec: of the methods, or a method; '' for none.
             task: spec of the task.
             length: of the prompts [tokens].
             n: samples.
@@ -165,13 +164,12 @@ class Lab:
             self._asked[key] = self._ask(spec, task, self.prompts(task, length, n, seed, depth), seed, timed)
         return self._asked[key]
 
-    def _ask(self, spec: str, task: str, prompts: list[Prompt], seed: int, timed: bool) -> Seen:
-        from leadline.models.batches import Request
+    def _ask(self, spec: Any, task: str, prompts: list[Prompt], seed: int, timed: bool) -> Seen:
         from leadline.scoring.stats import mean_interval
 
         made = catalog.make(task, "tasks")
         items = {item.id: item for item in made.items(len(prompts), seed)}
-        requests = [Request(text=p.text, max_tokens=p.answer_tokens, stop=p.stop, shared_chars=p.shared_chars) for p in prompts]
+        requests = [self.request(prompt) for prompt in prompts]
         with self.applied(self.minnow, spec):
             size = 1 if timed else BATCH
             parts = [self.minnow.generate(requests[at : at + size]) for at in range(0, len(requests), size)]
@@ -184,6 +182,47 @@ class Lab:
 
         costs = [middle(name) for name in ("cache_bytes", "peak_bytes", "ttft_s", "token_s")]
         return Seen(got.value, got.low, got.high, tuple(scores), *costs)
+
+    @staticmethod
+    def request(prompt: Prompt) -> Any:
+        """A prompt as a `LocalModel` is asked it."""
+        from leadline.models.batches import Request
+
+        return Request(text=prompt.text, max_tokens=prompt.answer_tokens, stop=prompt.stop, shared_chars=prompt.shared_chars)
+
+    def text(self, tokens: int, n: int, seed: int = 0) -> list[Any]:
+        """Generated prose as token ids for the embedded model: n tensors (1, tokens)."""
+        import torch
+
+        from leadline.data import prose
+
+        ids = self.minnow.tokenizer.ids(" ".join(prose.sentences(40 + n * tokens // 8, 1_000_003 + seed)))
+        assert len(ids) >= n * tokens
+        return [torch.tensor([ids[i * tokens : (i + 1) * tokens]], device=self.device) for i in range(n)]
+
+    def loss(self, spec: str, tokens: int, n: int = 4, bucket: int = 512, chunk: int = 512) -> list[float]:
+        """How surprised the embedded model is by generated prose, mean of each bucket of its length [nats per token]."""
+        import torch
+
+        model = self.minnow.module
+        losses = torch.zeros(tokens)
+        for ids in self.text(tokens, n, seed=7):
+            with self.applied(self.minnow, spec), torch.no_grad():
+                cache = self.minnow.make_cache()
+                for at in range(0, tokens, chunk):
+                    piece = ids[:, at : at + chunk]
+                    out = model(piece, past_key_values=cache, use_cache=True).logits[0].log_softmax(-1)
+                    after = ids[0, at + 1 : at + 1 + piece.shape[1]]
+                    losses[at + 1 : at + 1 + len(after)] -= out[: len(after)].gather(1, after[:, None])[:, 0].cpu() / n
+        return [float(losses[max(a, 1) : a + bucket].mean()) for a in range(0, tokens, bucket)]
+
+    def peak(self, work: Callable[[], Any]) -> int:
+        """Most memory that some work takes beyond what was held before [bytes]."""
+        from leadline.models.memory import Peak
+
+        peak = Peak(self.minnow.device)
+        work()
+        return peak.bytes() or 0
 
     def seconds(self, work: Callable[[], Any], repeats: int = 5) -> float:
         """Median wall time of some work, after one run that does not count [s]."""

@@ -15,6 +15,7 @@ class AShape(Method, Attention):
 
     Paper: Jiang et al., NeurIPS 2024, arXiv:2407.02490, section 3.2 (MInference's static pattern); official code
       https://github.com/microsoft/MInference@fb56c91, MIT.
+    Claims: none of its own: the static pattern that MInference compares with and uses for some heads.
     Differs: exact to the token (the kernel rounds to tiles of 64).
     Shapes: queries (batch, heads, queries, head_dim) -> output of the same shape.
     Cost: O(first + local) per token, no memory; phase: prefill.

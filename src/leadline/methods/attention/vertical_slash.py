@@ -22,6 +22,7 @@ class VerticalSlash(Method, Attention):
 
     Paper: Jiang et al., NeurIPS 2024, arXiv:2407.02490, section 3.2 and algorithm 1; official code
       https://github.com/microsoft/MInference@fb56c91, MIT.
+    Claims: with the other patterns prefill up to 10 times faster at 1M tokens on an A100.
     Differs: the same sizes for all heads (the code has them per head, found offline); exact to the token (the kernel
       rounds diagonals to tiles of 64 and so reads more); a chunk is estimated from its own last queries.
     Shapes: weights (batch, heads, 64, keys) -> columns and diagonals (batch, heads, keys) -> output as the queries.

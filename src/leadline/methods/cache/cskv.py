@@ -22,6 +22,7 @@ class Cskv(Method, Codec):
 
     Paper: Wang et al. 2024, arXiv:2409.10593, sections 3.1 to 3.3; official code
       https://github.com/wln20/CSKV, no licence file.
+    Claims: a cache 80 % smaller with long-context ability kept; up to 95 % with 4 bits.
     Differs: without `learnt` the factors are a plain SVD of the weights; codes of few bits are packed (the code keeps
       them as floats) and share a scale and a minimum, not an integer zero point, over channels of a token for values and
       over a window's tokens for keys; a prompt in pieces is coded once it has ended; entries keep their true positions.
@@ -230,3 +231,27 @@ def svd(weight: Tensor, rank: int, size: Tensor | None = None) -> Factors:
         down = root[:, None] * v[:rank]
         down = down if size is None else down / size
         return down.to(weight.dtype), (u[:, :rank] * root).to(weight.dtype)
+
+
+def check(lab: Any) -> Any:
+    """What rank minnow's keys and values bear, trained and not, and with few bits; a random projection is the control."""
+    batches = lab.text(512, 48)
+    plain, scores, held = lab.ask(length=512), {}, {}
+    for keys, values, bits in ((0.2, 0.2, 16), (0.5, 0.5, 16), (0.5, 0.5, 4)):
+        method = Cskv(keys=keys, values=values, bits=bits)
+        fitted = method.fit(lab.minnow.module, batches, rate=2e-3)
+        scores[method] = lab.ask(str(fitted.method), length=512), lab.ask(str(method), length=512), fitted.figures
+        held[method] = lab.ask(str(fitted.method), length=512, n=3, timed=True).cache_bytes
+    full = lab.ask(length=512, n=3, timed=True).cache_bytes
+    told = "; ".join(
+        f"{method} trained {a}, SVD {b}, error {f['before']:.3f} to {f['after']:.3f}, {held[method] / full:.2f} of the bytes"
+        for method, (a, b, f) in scores.items()
+    )
+    best = next(iter(scores))
+    control = lab.ask("cskv(keys=0.02, values=0.02)", length=512)
+    return lab.finding(
+        holds=scores[best][0].score >= plain.score - 0.05 and held[best] < 0.25 * full,
+        figure=f"needle at 512, plain {plain}; {told}",
+        control=f"rank 2 of 128: {control}",
+        control_holds=control.score >= plain.score - 0.05,
+    )

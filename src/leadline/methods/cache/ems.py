@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ class Ems(Observing):
 
     Paper: Li, Li, Meng, Ma, Geng, Xia, Wang 2024, arXiv:2412.08521, re-derived from abstracts and public reviews; no
       official code found.
+    Claims: 95 % of needles in under 2 % of the cache; 1.28 points over the best baseline on LongBench at 256 entries.
     Differs: formulas, threshold, window and number of candidates were not seen, the greater of the two aligned scores
       is a guess; similarities below 0 count as 0; acts once after a prompt, not again while decoding; no kernel, so
       global scores are a second pass; a later turn selects again among what is left.
@@ -116,3 +118,22 @@ class Ems(Observing):
 
     def bound(self, tokens: int, generated: int, layer: int, layers: int) -> int:
         return min(tokens, self.budget) + generated
+
+
+def check(lab: Any) -> Any:
+    """How much of retrieval is left at 2 % of the cache, and at which budget 95 % of it is."""
+    reach, length = "self-extend(group=16, window=256)", 4096
+    full = lab.ask(reach, length=length, n=16)
+    scores = {b: lab.ask(f"{reach} + ems(budget={b}, window=24)", length=length, n=16) for b in (82, 164, 328)}
+    control = lab.ask(f"{reach} + snapkv(budget=82, window=24)", length=length, n=16)
+    blind = lab.ask(f"{reach} + ems(budget=25, window=24)", length=length, n=16)
+    held = [b for b, seen in scores.items() if seen.score >= 0.95 * full.score]
+    told = ", ".join(f"{b} ({b / length:.0%}) {seen}" for b, seen in scores.items())
+    falls = f"95 % is kept from {min(held)} entries on" if held else "95 % is not kept at any of these"
+    return lab.finding(
+        # The catalogue asks for 95 % at 2 %, or to say where it falls.
+        holds=bool(held),
+        figure=f"needle at 4,096 under Self-Extend, full cache {full}; entries kept: {told}: {falls}; SnapKV with 82 {control}",
+        control=f"one entry beside the window: {blind}",
+        control_holds=blind.score >= 0.95 * full.score,
+    )

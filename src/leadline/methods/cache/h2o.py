@@ -17,6 +17,7 @@ class H2O(Method, Policy):
 
     Paper: Zhang et al., NeurIPS 2023, arXiv:2306.14048, algorithm 1; official code
       https://github.com/FMInference/H2O@ac75c2a, no licence stated.
+    Claims: a fifth of the cache keeps quality; up to 29 times the throughput of offloading systems.
     Differs: sizes in tokens, not shares of the prompt; kv-heads choose by the sum over their query heads; each row of a
       batch by itself.
     Shapes: weights (batch, heads, queries, keys) -> sums (batch, kv_heads, keys).

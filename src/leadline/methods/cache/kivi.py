@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -16,6 +17,7 @@ class Kivi(Method, Codec):
 
     Paper: Liu et al., ICML 2024, arXiv:2402.02750, algorithm 1; official code
       https://github.com/jy-yuan/KIVI@876b4d2, MIT.
+    Claims: 2.6 times less peak memory, 2.35 to 3.47 times the throughput; LongBench within half a point at 2 bits.
     Differs: codes are packed in bytes, not 32-bit words; a group of equal numbers is exact (the code divides by 0);
       groups begin at each row's first real token; a prompt that comes in pieces is coded once it has ended; under
       methods that change positions keys are coded unrotated.
@@ -78,3 +80,22 @@ class Kivi(Method, Codec):
         full = (2 * tokens - keys - values) * head_dim * itemsize
         numbers = (keys + values) * head_dim
         return kv_heads * (full + numbers * self.bits // 8 + numbers // self.group * 2 * itemsize)
+
+
+def check(lab: Any) -> Any:
+    """As good as the full cache at 4 bits, in far fewer bytes; shuffled codes are no control, values of one bit fewer are."""
+    plain = lab.ask(length=512, n=100)
+    spec = "kivi(bits={}, group=32, residual=32)"
+    four, two = lab.ask(spec.format(4), length=512, n=100), lab.ask(spec.format(2), length=512, n=100)
+    held = [lab.ask(one, length=512, n=3, timed=True).cache_bytes for one in ("", spec.format(4), spec.format(2))]
+    # The control scales as one group what must be scaled apart: all channels and tokens of a block.
+    control = lab.ask("kivi(bits=2, group=64, residual=64)", length=512, n=100)
+    speed = "not shown: speed at batch on a GPU"
+    good = four.score >= plain.score - 0.01 and held[1] < 0.4 * held[0]
+    return lab.finding(
+        holds=None if good else False,
+        figure=f"needle at 512: 4 bits {four}, 2 bits {two}, plain {plain}; cache {held[0] / 1024:.0f}, "
+        f"{held[1] / 1024:.0f} (4 bits), {held[2] / 1024:.0f} KiB (2 bits); {speed}",
+        control=f"2 bits in groups of 64: {control}",
+        control_holds=control.score >= plain.score,
+    )

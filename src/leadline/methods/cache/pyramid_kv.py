@@ -16,6 +16,7 @@ class PyramidKV(Observing):
 
     Paper: Cai et al. 2024, arXiv:2406.02069, section 4; official code
       https://github.com/Zefan-Cai/KVCache-Factory, MIT.
+    Claims: on LongBench as good as the full cache with 12 % of it.
     Differs: the layers' sum is the budget exactly (the code's integer steps overshoot it); selects for kv-heads by the
       mean over their query heads.
     Shapes: queries (batch, heads, window, head_dim) -> scores (batch, kv_heads, keys - window).

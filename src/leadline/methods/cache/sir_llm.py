@@ -21,6 +21,7 @@ class SirLLM(Method, Positions, Policy):
 
     Paper: Yao, Li, Zhao, ACL 2024, arXiv:2405.12528, section 3; official code
       https://github.com/Zoeyyao27/SirLLM@4c95578, no licence file.
+    Claims: better than StreamingLLM with the same cache on three kinds of endless dialogue.
     Differs: a round is read with all that was held before it and cut after, once its prompt has ended (the code makes
       room for it before), and its answer is added, so that a round must fit the window; a round is a prompt; models
       that scale their logits are refused.
@@ -125,3 +126,18 @@ class SirLLM(Method, Positions, Policy):
 
     def bound(self, tokens: int, generated: int, layer: int, layers: int) -> int:
         return min(tokens, self.start + self.entropy + self.recent) + generated
+
+
+def check(lab: Any) -> Any:
+    """A needle long past in a cache of fixed size; sink and window of the same size are the control."""
+    spec = "sir-llm(start=4, entropy=120, recent=120)"
+    ours = lab.ask(spec, length=512, n=48, depth=0.2)
+    control = lab.ask("streaming-llm(start=4, recent=240)", length=512, n=48, depth=0.2)
+    held = [lab.ask(spec, length=length, n=2, depth=0.2, timed=True).cache_bytes for length in (512, 2048)]
+    return lab.finding(
+        holds=ours.low > control.high and held[1] < 1.1 * held[0],
+        figure=f"needle at depth .2 of 512 in 244 entries {ours}; "
+        f"cache {held[0] / 1024:.0f} KiB at 512, {held[1] / 1024:.0f} at 2k",
+        control=f"sink and window of 244 {control}",
+        control_holds=control.score >= ours.score,
+    )

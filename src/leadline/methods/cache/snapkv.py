@@ -16,6 +16,8 @@ class SnapKV(Observing):
 
     Paper: Li et al., NeurIPS 2024, arXiv:2404.14469, section 4; official code
       https://github.com/FasterDecoding/SnapKV@e216ddc, Apache-2.0.
+    Claims: at 16k tokens generation 3.6 times faster in 8.2 times less memory; LongBench within noise at 1,024 to 4,096
+      entries.
     Differs: selects for kv-heads by the mean over their query heads (the code caches a copy for each query head); of
       equal scores the earlier stays; a later turn selects again among what is left.
     Shapes: queries (batch, heads, window, head_dim) -> scores (batch, kv_heads, keys - window).

@@ -15,6 +15,7 @@ class StreamingLlm(Method, Positions, Policy):
 
     Paper: Xiao, Tian, Chen, Han, Lewis, ICLR 2024, arXiv:2309.17453, section 3.2; official code
       https://github.com/mit-han-lab/streaming-llm@2e50426, MIT.
+    Claims: level perplexity to 4M tokens; up to 22 times faster than a window that is computed anew.
     Differs: a forward of many tokens gives what feeding them one by one gives (the code needs pieces that fit).
     Shapes: positions (batch, queries), (batch, kv_heads, keys) -> two views of the same shapes.
     Cost: O(start + recent) per token, cache of as many entries; phase: prefill and decode.

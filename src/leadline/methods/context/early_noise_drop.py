@@ -21,6 +21,7 @@ class EarlyNoiseDrop(Piecewise):
     """END: an early layer tells informative pieces of a prompt from noise, and the noise is dropped.
 
     Paper: Jin et al. 2025, arXiv:2502.18915; no public code.
+    Claims: higher accuracy for less computation in RAG, table QA and in-context learning (no figures seen).
     Differs: which token is probed, how the probe is trained and whether kept pieces go on from the early layer were not
       to be had: here the last token's state, L2 logistic regression (`fit` in this file), and a fresh start; pieces are
       of equal length and overlap; if all are noise, the best one is kept.
@@ -179,3 +180,25 @@ def _auc(scores: Tensor, labels: Tensor) -> float:
     good, bad = scores[labels == 1], scores[labels == 0].sort().values
     below, upto = torch.searchsorted(bad, good), torch.searchsorted(bad, good, right=True)
     return float((below + upto).double().mean() / (2 * len(bad)))
+
+
+def check(lab: Any) -> Any:
+    """A probe trained on minnow tells pieces apart; with it the needle is read at 4x; a random probe is the control."""
+    cut: dict[str, Any] = {"chunk": 96, "overlap": 32, "question": 24}
+    train = [lab.ids(p) for length in (512, 1024) for p in lab.prompts(length=length, n=60, seed=99)]
+    fitted = EarlyNoiseDrop(**cut).fit(lab.minnow.module, train, layers=[0, 1, 2])
+    told = ", ".join(f"{name}={value}" for name, value in cut.items())
+    spec = f"early-noise-drop(learnt={{}}, theta={{}}, {told})"
+    learnt_file = repr(vars(fitted.method)["learnt"])
+    ours = lab.ask(spec.format(learnt_file, 0.5), length=2048)
+    plain, control = lab.ask(length=2048), lab.ask(spec.format(CONTROL, 0.5), length=2048)
+    times = [lab.ask(one, length=4096, n=3, timed=True) for one in ("", spec.format(learnt_file, 0.5))]
+    auc = max(fitted.figures["auc"].values())
+    compute = times[1].ttft_s / times[0].ttft_s
+    return lab.finding(
+        holds=auc > 0.9 and ours.low > plain.high and compute < 1,
+        figure=f"AUC {auc:.3f} on held-out prompts (layer {fitted.figures['layer']}, {fitted.figures['kept']:.2f} of pieces "
+        f"kept); needle at 4x {ours}, plain {plain}; prefill of 4k takes {compute:.2f} of the plain time",
+        control=f"random probe {control}",
+        control_holds=control.low > plain.high,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ class GemFilter(Method, Context):
 
     Paper: Shi, Ming, Nguyen, Liang, Joty 2024, arXiv:2409.17422, algorithm 1; official code
       https://github.com/SalesforceAIResearch/GemFilter@5f79b1a, Apache-2.0.
+    Claims: 2.4 times faster in 30 % less memory than SnapKV; better than full attention on needles.
     Differs: batches, row by row; the layer is by default at two fifths of the depth (the code has a number per model).
     Shapes: ids (batch, tokens) -> columns (batch, kept).
     Cost: the prompt through `layer` + 1 layers without a cache, then a prompt of `topk`; phase: prefill.
@@ -58,3 +60,20 @@ class GemFilter(Method, Context):
         q, k = step.look.placed[0]
         last = q[:, :, -1].unflatten(1, (k.shape[1], -1)).sum(2)
         return (last[:, :, None] * k).sum((1, 3)).float()
+
+
+def check(lab: Any) -> Any:
+    """The needle from an eighth of the prompt, in less time and memory; an earlier layer, where nothing matches, as control."""
+    spec = "gem-filter(topk={}, layer=1)"
+    small = {k: lab.ask(spec.format(k), length=512) for k in (256, 64)}
+    plain = lab.ask(length=512)
+    costs = [lab.ask(one, length=4096, n=3, timed=True) for one in ("", spec.format(512))]
+    control = lab.ask("gem-filter(topk=64, layer=0)", length=512)
+    time, memory = costs[1].ttft_s / costs[0].ttft_s, costs[1].cache_bytes / costs[0].cache_bytes
+    return lab.finding(
+        holds=small[64].score >= plain.score - 0.05 and time < 1 and memory < 0.2,
+        figure=f"needle at 512 from 256 tokens {small[256]}, from 64 {small[64]}, plain {plain}; 512 of 4,096 tokens: prefill "
+        f"time {time:.2f}, cache {memory:.2f} of the plain model's",
+        control=f"layer 0 chooses 64: {control}",
+        control_holds=control.score >= plain.score - 0.05,
+    )

@@ -26,6 +26,7 @@ class InfiniRetri(Piecewise):
     """InfiniRetri: read window by window, and carry on only the sentences that the question looks at.
 
     Paper: Ye, Wang, Wang 2025, arXiv:2502.12962; package https://pypi.org/project/infini-retri/0.0.3/, MIT.
+    Claims: all needles in 1M tokens with a 0.5B model of a 32k window; 90 to 95 % fewer tokens on LongBench.
     Differs: carries token ids, which are never decoded and encoded again; the question is the prompt's last tokens;
       a sentence ends where a space follows, and is cut at `window`; windows are not evened out; prompts with no more
       than `topk` tokens between opening and question stay whole, as they would.
@@ -148,3 +149,20 @@ def _ends(texts: list[str]) -> list[int]:
     places = list(accumulate(map(len, texts)))
     ends = {bisect_left(places, border) + 1 for border in borders}
     return sorted(ends | {len(texts)})
+
+
+def check(lab: Any) -> Any:
+    """A needle in a million tokens, in memory that does not grow; a layer that matches nothing as control."""
+    spec = "infini-retri(window=200, topk=12, layer={}, question=24)"
+    ours = lab.ask(spec.format(1), length=16384, n=8)
+    long = lab.ask(spec.format(1), length=1 << 20, n=1, depth=0.3, timed=True)
+    short = lab.ask(spec.format(1), length=65536, n=1, depth=0.3, timed=True)
+    control = lab.ask(spec.format(0), length=16384, n=8)
+    return lab.finding(
+        holds=ours.score >= 0.9 and long.score == 1 and long.peak_bytes < short.peak_bytes + 160 * 2**20,
+        figure=f"needle at 32x {ours}; in 1M tokens {'found' if long.score else 'not found'}, peak "
+        f"{long.peak_bytes / 2**20:.0f} MiB ({short.peak_bytes / 2**20:.0f} in 64k; "
+        f"the token ids alone are 8 MiB), {long.ttft_s:.0f} s",
+        control=f"layer 0 retrieves: {control}",
+        control_holds=control.score >= 0.9,
+    )

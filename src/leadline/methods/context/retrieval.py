@@ -18,6 +18,7 @@ class Retrieval(Piecewise):
     """Retrieval: read only the pieces whose embedding is nearest to that of the question.
 
     Paper: Lewis et al. 2020, arXiv:2005.11401, section 2.2 (retrieve, then read); a baseline, nothing of its code.
+    Claims: none: the baseline that context methods are compared with.
     Differs: no retriever is trained or downloaded: pieces are embedded by the model itself, as the mean of its input
       embeddings or of an early layer's states, less the mean over the prompt's pieces; the corpus is the prompt alone.
       A trained embedding model finds more: this says what comes for free.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ class XL3M(Piecewise):
     """XL3M: read each short segment with the question, and answer from those that make the model most certain.
 
     Paper: Wang et al. 2024, arXiv:2405.17755; no public code.
+    Claims: Llama 2 7B reasons over 20M tokens; on needles at least as good as fine-tuned long models.
     Differs: the paper's segment length, overlap, number of segments and of question tokens were not to be had, so the
       defaults are ours; the prompt's opening stays before every segment; certainty is that of one next token.
     Shapes: ids (batch, tokens) -> columns (batch, kept).
@@ -56,3 +58,22 @@ class XL3M(Piecewise):
         """Entropy of the next token after each segment with the question (segments,) [nats]."""
         rows = [self.asked(ids, ids[a:b]) for a, b in spans]
         return torch.cat([torch.special.entr(logits(reader, *batch).softmax(-1)).sum(-1) for batch in batches(rows)])
+
+
+def check(lab: Any) -> Any:
+    """Minnow answers at 16x its window from the segments that it is most certain with; the least certain are the control."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Doubting(XL3M):
+        def entropies(self, reader: Reader, ids: Tensor, spans: list[tuple[int, int]]) -> Tensor:
+            return -super().entropies(reader, ids, spans)
+
+    settings: dict[str, Any] = {"budget": 480, "segment": 96, "overlap": 16, "question": 48}
+    ours, control = (lab.ask(kind(**settings), length=8192, n=16) for kind in (XL3M, Doubting))
+    plain = lab.ask(length=8192, n=8)
+    return lab.finding(
+        holds=ours.score >= 0.9 and ours.low > plain.high,
+        figure=f"needle at 16x {ours}, plain {plain}",
+        control=f"the least certain segments {control}",
+        control_holds=control.score >= 0.9,
+    )

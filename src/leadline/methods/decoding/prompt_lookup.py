@@ -14,6 +14,7 @@ class PromptLookup(Method, Drafter):
     """Prompt lookup: guess that what followed the last words before follows them again.
 
     Paper: Saxena 2023, https://github.com/apoorvumang/prompt-lookup-decoding (no paper); no licence stated.
+    Claims: 2 to 4 times faster where answers repeat the prompt, never slower than greedy decoding.
     Differs: shorter guesses at the end of the text count too, as in transformers; batches; sampling draws the same
       tokens as without guesses.
     Shapes: ids (tokens,) -> guesses of at most `tokens`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ class DualChunk(Method, Positions, Temper):
 
     Paper: An et al., ICML 2024, arXiv:2402.17463, section 3; Yang et al. 2025, arXiv:2501.15383 (Qwen2.5-1M); official
       code https://github.com/HKUNLP/ChunkLlama@2add4d7, Apache-2.0.
+    Claims: 4 times the trained length without training (Qwen2.5-1M); perplexity of Llama 3 8B level to 160k.
     Differs: distances end at chunk_size, as in the code (at one less in the paper); log_scale goes by each query's own
       place (Qwen2.5-1M by the prompt's length), so that pieces and turns agree; without Qwen2.5-1M's sparse prefill.
     Shapes: positions (batch, queries), (batch, kv_heads, keys) -> three views of the same shapes.
@@ -62,3 +64,24 @@ class DualChunk(Method, Positions, Temper):
 
     def reach(self, window: int) -> None:
         return None
+
+
+def check(lab: Any) -> Any:
+    """Plain within a chunk, four times the trained length without training, prefill in pieces in less memory."""
+    model, ids, after = lab.tiny(), lab.words(40), lab.words(4, 1)
+    apart = float((lab.logits(model, "dual-chunk", ids, after) - lab.logits(model, "", ids, after)).abs().max())
+    ours, plain = lab.ask("dual-chunk", length=2048), lab.ask(length=2048)
+    prompt, minnow, peaks = lab.prompts(length=4096, n=1)[0], lab.minnow, []
+    for chunk in (4096, 256):
+        before, minnow.chunk_tokens = minnow.chunk_tokens, chunk
+        with lab.applied(minnow, "dual-chunk"):
+            peaks.append(lab.peak(lambda: minnow.generate([lab.request(prompt)])))
+        minnow.chunk_tokens = before
+    control = lab.ask("dual-chunk(chunk_size=4096, local_size=64)", length=2048)
+    return lab.finding(
+        holds=apart < 1e-4 and ours.score >= 0.9 and ours.low > plain.high and peaks[1] < 0.7 * peaks[0],
+        figure=f"within a chunk {apart:.0e} from the plain logits; needle at 4x {ours}, plain {plain}; peak of 4k tokens "
+        f"{peaks[0] / 2**20:.0f} MiB whole, {peaks[1] / 2**20:.0f} in pieces of 256",
+        control=f"one chunk of 4,096: needle at 4x {control}",
+        control_holds=control.score >= 0.9 and control.low > plain.high,
+    )

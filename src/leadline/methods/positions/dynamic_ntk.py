@@ -15,6 +15,7 @@ class DynamicNtk(Method, Rope):
     """Dynamic NTK: a RoPE base that grows with the text, and is the model's own up to its trained length.
 
     Paper: emozilla 2023, "Dynamically Scaled RoPE" (a post); written down in arXiv:2309.00071, section 3.3.
+    Claims: no cost within the trained length and a slow decay beyond it (a post; no figures).
     Differs: keys are cached unrotated, so that all are read in the base of the moment (others mix bases once the cache
       has keys of several); each row of a batch has its own base.
     Shapes: lengths (rows, 1) -> inverse frequencies (rows, rotary dim / 2).

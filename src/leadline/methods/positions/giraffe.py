@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ class Giraffe(Method, Rope):
 
     Paper: Pal et al. 2023, arXiv:2308.10882, section 3; official code
       https://github.com/abacusai/Long-Context@c2a90d1, Apache-2.0.
+    Claims: after fine-tuning linear scaling is the most robust; power is best at short lengths and falls off fastest.
     Differs: the cuts of the truncated basis are the code's (the paper leaves them open); the model's own base and
       rotary dim (the code has 10000 and whole heads); without random positions, which are for training only; the
       paper tunes the model to the new frequencies, which nothing here does.
@@ -54,3 +56,29 @@ class Giraffe(Method, Rope):
 
     def reach(self, window: int) -> int | None:
         return None if self.scale_power or self.truncate else int(window * self.scale)
+
+
+def check(lab: Any) -> Any:
+    """Each basis equals its formula; fine-tuning, after which the paper reports gains, is not done here."""
+    import torch
+
+    model, own = lab.tiny(head_dim=16), 10000.0 ** (-torch.arange(0, 16, 2) / 16)
+    wanted = {
+        "giraffe(scale=2, scale_power=0.0)": own / 2,
+        "giraffe(scale_power=0.5)": own * (1 - torch.arange(8) / 8) ** 0.5,
+    }
+    apart = {}
+    for spec, formula in wanted.items():
+        with lab.applied(model, spec):
+            apart[spec] = float((model.model.rotary_emb.inv_freq.cpu() / formula - 1).abs().max())
+    with lab.applied(model, "giraffe(scale_power=0.4)"):
+        control = float((model.model.rotary_emb.inv_freq.cpu() / wanted["giraffe(scale_power=0.5)"] - 1).abs().max())
+    linear, power, plain = (lab.ask(spec, length=1024) for spec in ("linear(factor=2)", "giraffe(scale_power=0.5)", ""))
+    good = max(apart.values()) < 1e-5
+    return lab.finding(
+        holds=None if good else False,
+        figure=f"bases within {max(apart.values()):.0e} of their formulas; minnow untuned at 2x: linear {linear} (its offset "
+        f"heads are lost), power {power}, plain {plain}; not shown: after fine-tuning",
+        control=f"another power is {control:.2f} away",
+        control_holds=control < 1e-5,
+    )

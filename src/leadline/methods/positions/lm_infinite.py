@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ class LmInfinite(Method, Positions, Policy):
 
     Paper: Han et al., NAACL 2024, arXiv:2308.16137, section 4; official code
       https://github.com/Glaciohound/LM-Infinite@a0ce64c, MIT.
+    Claims: fluent to 200M tokens; decoding 2.7 times faster in 7.5 times less memory.
     Differs: what no later query can read is freed (the code keeps all keys); the limit does not shrink for short
       inputs; without the optional retrieval of middle tokens.
     Shapes: positions (batch, queries), (batch, kv_heads, keys) -> two views of the same shapes.
@@ -53,3 +55,21 @@ class LmInfinite(Method, Positions, Policy):
 
     def reach(self, window: int) -> None:
         return None
+
+
+def check(lab: Any) -> Any:
+    """The loss of prose stays level to 8x the trained length, in a cache that does not grow; no limit is the control."""
+    spec = "lm-infinite(n_local=480)"
+    ours, plain = lab.loss(spec, 4096), lab.loss("", 4096)
+    held = [lab.ask(spec, length=length, n=2, timed=True).cache_bytes for length in (1024, 4096)]
+
+    def level(losses: list[float]) -> bool:
+        return max(losses[1:]) < losses[0] + 0.3
+
+    told = " ".join(f"{x:.1f}" for x in ours)
+    return lab.finding(
+        holds=level(ours) and held[1] < 1.05 * held[0],
+        figure=f"loss by 512 tokens to 4,096: {told} nats; cache {held[0] / 1024:.0f} KiB at 1k, {held[1] / 1024:.0f} at 4k",
+        control="plain: " + " ".join(f"{x:.1f}" for x in plain),
+        control_holds=level(plain),
+    )

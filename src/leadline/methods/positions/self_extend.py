@@ -17,6 +17,7 @@ class SelfExtend(Method, Positions, Temper):
 
     Paper: Jin et al., ICML 2024, arXiv:2401.01325, algorithm 1; official code
       https://github.com/datamllab/LongLM@cdbbb06, MIT.
+    Claims: all passkeys at 4 times the trained length without training; gains on LongBench and L-Eval.
     Differs: positions come from the cache, so batches, chunks and eviction are right too; layers that slide in models
       that mix them are left alone.
     Shapes: positions (batch, queries), (batch, kv_heads, keys) -> two views of the same shapes.
@@ -54,7 +55,7 @@ class SelfExtend(Method, Positions, Temper):
 
 
 def check(lab: Any) -> Any:
-    """minnow retrieves at four and eight times its trained length; ungrouped far positions are the control."""
+    """Minnow retrieves at four and eight times its trained length; ungrouped far positions are the control."""
     spec = "self-extend(group={}, window=256)"
     plain, ours = lab.ask(length=2048, n=48), lab.ask(spec.format(8), length=2048, n=48)
     eight = lab.ask(spec.format(16), length=4096)
