@@ -6,7 +6,7 @@ from leadline.data.noise import open_noise, read_text, sentences, units
 from leadline.nouns import UserError
 
 
-@pytest.mark.parametrize("spec", ["prose", "records", "passages"])
+@pytest.mark.parametrize("spec", ["prose", "records", "passages", "prose-zh", "records-zh"])
 def test_generated_streams_are_stable(spec):
     source = open_noise(spec, 3)
     assert source.take(700)[:20] == source.take(20) and len(source.take(700)) == 700

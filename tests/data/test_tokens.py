@@ -49,7 +49,7 @@ def test_template_refusals_are_the_users_to_know(tokenizer_of):
 
 def test_no_template_joins_contents(tokenizer_of):
     tok = tokenizer_of("bytes-plain")
-    assert tok.render(TALK[:2]) == TALK[0]["content"] + "\n\nNine."
+    assert tok.render(TALK[:2]) == TALK[0]["content"] + "\nNine."
     assert tok.render([{"role": "user", "content": "Q"}], "A") == "Q\nA"
 
 

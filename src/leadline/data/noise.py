@@ -6,6 +6,7 @@ A unit is a sentence, a paragraph, a record or a passage. Knows nothing of token
 from __future__ import annotations
 
 import gzip
+import importlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,11 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from leadline import catalog
-from leadline.data import prose
+from leadline.data import chinese, prose
 from leadline.nouns import UserError
 
 LONGEST = 1000
 """Units longer than this are cut at a space, so that evidence can be laid nearly anywhere [characters]."""
+
+
+MADE = {
+    "rows": "leadline.data.row_noise",
+    "expressions": "leadline.data.expressions",
+    "strings": "leadline.data.strings",
+    "pieces": "leadline.data.pieces",
+    "minutes": "leadline.data.minutes",
+    "clinic": "leadline.data.clinic",
+}
+"""Sources that tasks of one kind need, in modules of their own: each has `source(spec, seed, settings)`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +43,8 @@ class Source:
     """What stands between two units."""
     take: Callable[[int], list[str]]
     """The first n units; fewer where the source holds no more."""
+    tail: tuple[str, str] = ("", "")
+    """What stands around the words that fill the rest, where part of a unit would break the form."""
 
 
 @lru_cache(maxsize=32)
@@ -38,7 +52,8 @@ def open_noise(spec: str, seed: int = 0) -> Source:
     """The source that a spec names.
 
     Args:
-        spec: `prose` (sentences), `records` (lines), `passages` (paragraphs of the invented world), or the user's own text:
+        spec: `prose` (sentences), `records` (lines), `passages` (paragraphs of the invented world), `prose-zh` and
+            `records-zh` (the same in Chinese), `uuids` (pairs as in JSON), `registers` (lines), or the user's own text:
             `file(path=...)`, `folder(path=...)`, `hub(name=..., config=..., split=train, column=text, revision=...)`, these
             with `unit=sentence` or `unit=paragraph`.
         seed: Changes what is generated; files are read as they are.
@@ -47,15 +62,25 @@ def open_noise(spec: str, seed: int = 0) -> Source:
         UserError: unknown source or setting; a file that is missing, empty or not text.
     """
     parsed = catalog.parse(spec)
-    generated = {"prose": (prose.sentences, " "), "records": (prose.records, "\n"), "passages": (prose.passages, "\n\n")}
+    generated = {
+        "prose": (prose.sentences, " "),
+        "records": (prose.records, "\n"),
+        "passages": (prose.passages, "\n\n"),
+        "prose-zh": (chinese.sentences, chinese.JOIN),
+        "records-zh": (chinese.records, "\n"),
+        "uuids": (prose.uuids, ", "),
+        "registers": (prose.registers, "\n"),
+    }
     owned = {"file": _file, "folder": _folder, "hub": _hub}
+    if parsed.name in MADE:
+        return importlib.import_module(MADE[parsed.name]).source(spec, seed, parsed.settings)
     if parsed.name in generated:
         if parsed.settings:
             raise UserError(f"noise {parsed.name!r} has no settings; {spec!r} gives {', '.join(parsed.settings)}")
         make, join = generated[parsed.name]
-        return Source(spec, join, lambda n: make(n, seed))
+        return Source(spec, join, lambda n: make(n, seed), _TAILS.get(parsed.name, ("", "")))
     if parsed.name not in owned:
-        raise UserError(f"unknown noise {parsed.name!r}; {catalog.nearest(parsed.name, [*generated, *owned])}")
+        raise UserError(f"unknown noise {parsed.name!r}; {catalog.nearest(parsed.name, [*generated, *owned, *MADE])}")
     settings = dict(parsed.settings)
     unit = settings.pop("unit", "sentence")
     if unit not in ("sentence", "paragraph"):
@@ -64,7 +89,11 @@ def open_noise(spec: str, seed: int = 0) -> Source:
         texts = owned[parsed.name](**{k: str(v) for k, v in settings.items()})
     except TypeError as error:
         raise UserError(f"noise {spec!r}: {str(error).partition('() ')[2]}") from None
-    return Source(spec, " " if unit == "sentence" else "\n\n", _Growing(spec, units(texts, unit)).take)
+    take = _Growing(spec, units(texts, unit)).take
+    return Source(spec, "\n\n" if unit == "paragraph" else "" if unspaced(take(1)[0]) else " ", take)
+
+
+_TAILS = {"uuids": ('"note": "', '"'), "registers": ("(", ")")}
 
 
 class _Growing:
@@ -102,6 +131,15 @@ _END = re.compile(rf"([.!?…]{_ABBREVIATION}[\"'”’)\]]*) (?=[^a-z])|([。�
 def sentences(text: str) -> list[str]:
     """Sentences of one paragraph, with single spaces inside."""
     return [s for s in _END.sub(lambda m: (m[1] or m[2]) + "\n", " ".join(text.split())).split("\n") if s]
+
+
+_LETTERS = re.compile(r"[^\W\d_]")
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+
+
+def unspaced(text: str) -> bool:
+    """Whether a text is mostly in a script without spaces between words, as Chinese is."""
+    return 2 * len(_UNSPACED.findall(text)) > len(_LETTERS.findall(text))
 
 
 def read_text(path: Path) -> str:

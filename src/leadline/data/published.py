@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -129,7 +132,8 @@ def rows_of(spec: str) -> Iterator[tuple[str, Any]]:
     """Rows of a data set as they stand, each with its place for errors.
 
     Args:
-        spec: as `read` takes it.
+        spec: as `read` takes it, or a file in a zip archive as in `data.zip/trec.jsonl`, local or on the hub: named by its
+            whole path in the archive, by the end of it, or by that without its suffix.
 
     Raises:
         UserError: it cannot be found or read.
@@ -137,6 +141,9 @@ def rows_of(spec: str) -> Iterator[tuple[str, Any]]:
     path = Path(spec).expanduser()
     if path.is_file():
         return _from_file(path, spec)
+    head, inside, member = spec.partition(".zip/")
+    if inside and (archive := Path(head + ".zip").expanduser()).is_file():
+        return _from_zip(archive, member, spec)
     name, _, revision = spec.partition("@")
     name, _, config = name.partition(":")
     parts = name.split("/")
@@ -146,7 +153,9 @@ def rows_of(spec: str) -> Iterator[tuple[str, Any]]:
             "(owner/name/path/to/file) or a hub data set (owner/name)"
         )
     if len(parts) > 2:
-        return _from_file(_fetched("/".join(parts[:2]), "/".join(parts[2:]), revision), spec)
+        head, inside, member = "/".join(parts[2:]).partition(".zip/")
+        file = _fetched("/".join(parts[:2]), head + ".zip" if inside else head, revision)
+        return _from_zip(file, member, spec) if inside else _from_file(file, spec)
     return _from_hub(name, config, revision)
 
 
@@ -178,25 +187,47 @@ def _from_hub(name: str, config: str, revision: str) -> Iterator[tuple[str, Any]
     return ((f"{name} row {i}", row) for i, row in enumerate(rows))
 
 
+def _from_zip(path: Path, member: str, spec: str) -> Iterator[tuple[str, Any]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(SUFFIXES) and not name.startswith("__MACOSX")]
+            bare = {name: next(name.removesuffix(s) for s in SUFFIXES if name.endswith(s)) for name in names}
+            ends = [name for name in names if any(f"/{whole}".endswith(f"/{member}") for whole in (name, bare[name]))]
+            found = [member] if member in names else ends
+            if len(found) != 1:
+                raise UserError(
+                    f"{spec}: the archive holds {'no' if not found else 'more than one'} file {member!r}; "
+                    f"it holds: {', '.join(names) or 'no data files'}"
+                )
+            data = archive.read(found[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise UserError(f"{spec}: {path.name} cannot be read as a zip archive: {error}") from error
+    yield from _parsed(found[0], data, spec)
+
+
 def _from_file(path: Path, spec: str) -> Iterator[tuple[str, Any]]:
-    if path.name.endswith(".parquet"):
+    if not path.name.endswith(SUFFIXES):
+        raise UserError(f"{spec}: data files end in {', '.join(SUFFIXES)}, or lie in a zip archive (data.zip/file.jsonl)")
+    yield from _parsed(path.name, path.read_bytes(), spec)
+
+
+def _parsed(name: str, data: bytes, spec: str) -> Iterator[tuple[str, Any]]:
+    """Rows of a file's content; its name says of which kind it is."""
+    if name.endswith(".parquet"):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
-            rows = pq.read_table(path).to_pylist()
+            rows = pq.read_table(io.BytesIO(data)).to_pylist()
         except pa.ArrowInvalid as error:
             raise UserError(f"{spec} is not a Parquet file: {error}") from error
         yield from ((f"{spec} row {i}", row) for i, row in enumerate(rows))
         return
-    if not path.name.endswith(SUFFIXES):
-        raise UserError(f"{spec}: data files end in {', '.join(SUFFIXES)}")
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        text = data.decode("utf-8-sig")
+        text = (gzip.decompress(data) if name.endswith(".gz") else data).decode("utf-8-sig")
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
         raise UserError(f"{spec} is not text: {error}") from error
-    if ".jsonl" not in path.name:
+    if not name.endswith((".jsonl", ".jsonl.gz")):
         whole = _json(text, spec)
         rows = whole.get("data", [whole]) if isinstance(whole, Mapping) else whole
         yield from ((f"{spec} row {i}", row) for i, row in enumerate(rows))

@@ -78,14 +78,29 @@ def rouge_l(prediction: str, truth: str) -> float:
     and recall divide by the number of different words. Where a text has no sentence the result is 0. The original
     raises on sentences of more than about a thousand words, which LongBench counts as 0; here they get their score.
     """
-    said, meant = _sentences(prediction), _sentences(truth)
-    if not said or not meant:
-        return 0.0
-    union = {word for reference in meant for sentence in said for word in _common(reference, sentence)}
-    recall = len(union) / len({word for sentence in meant for word in sentence})
-    precision = len(union) / len({word for sentence in said for word in sentence})
+    recall, precision = rouge_l_shares(prediction, truth)
     # The original's guard against 0/0 is visible in the eighth digit.
     return 2 * precision * recall / (precision + recall + 1e-8)
+
+
+def rouge_l_shares(prediction: str, truth: str) -> tuple[float, float]:
+    """Recall and precision of `rouge_l`."""
+    said, meant = _sentences(prediction), _sentences(truth)
+    if not said or not meant:
+        return 0.0, 0.0
+    union = {word for reference in meant for sentence in said for word in _common(reference, sentence)}
+    recall = len(union) / len({word for sentence in meant for word in sentence})
+    return recall, len(union) / len({word for sentence in said for word in sentence})
+
+
+def rouge_n_recall(prediction: str, truth: str, n: int) -> float:
+    """ROUGE-N recall of PyPI `rouge` 1.0.1: share of the reference's different n-grams, across full stops, that were said."""
+    said, meant = (_ngrams([w for sentence in _sentences(text) for w in sentence], n) for text in (prediction, truth))
+    return len(said & meant) / len(meant) if meant else 0.0
+
+
+def _ngrams(words: Sequence[str], n: int) -> set[tuple[str, ...]]:
+    return set(zip(*(words[i:] for i in range(n)), strict=False))
 
 
 def _sentences(text: str) -> list[list[str]]:

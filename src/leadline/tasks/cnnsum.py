@@ -1,0 +1,95 @@
+"""CNNSum: summaries of Chinese novels at four scales, against references that people wrote.
+
+Wei, Yan, Lu, Zhu, Wang, Zhang 2024, arXiv:2412.02819; official code CxsGhost/CNNSum (CC0-1.0), read at
+994a7f9; the data lie on the hub under CC-BY-4.0. Both of the authors' prompts are asked in our words, the request behind the
+excerpt and before it; a scale's score is the mean over both. The authors prompt without a chat template, so that base models
+can be compared; here every prompt goes through the tested model's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from leadline.data.published import demand, rows_of
+from leadline.nouns import Item
+from leadline.scoring.metrics import metric
+from leadline.tasks._longdocs import Asked, LongDocuments, located
+
+FILES = {
+    "L": ("cnnsum_L_16k",),
+    "XL": ("cnnsum_XL_32k",),
+    "2XL": ("cnnsum_XXL_64k", "cnnsum_2XL_64k"),
+    "3XL": ("cnnsum_XXXL_128k", "cnnsum_3XL_128k"),
+}
+"""Names of the files, the published one first; the authors' script looks for others."""
+ROOMS = {"L": 400, "XL": 400, "2XL": 500, "3XL": 500}
+"""Tokens of a summary."""
+PROMPTS = {
+    "after": ("以下是一部小说的节选。", "请在读完以上内容后写出它的摘要，除摘要外什么也不要写。"),
+    "before": ("请阅读下面的小说节选，然后写出它的摘要，除摘要外什么也不要写。小说节选：", ""),
+}
+"""What stands before and after the excerpt, where the request comes after it (the authors' Prompt-IE) or before (Prompt-IB)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cnnsum(LongDocuments):
+    """A summary of an excerpt of a Chinese novel.
+
+    Attributes:
+        scale: L, XL, 2XL or 3XL: excerpts of about 16k, 32k, 64k or 128k tokens.
+        request: `after` the excerpt, `before` it, or `both`, each excerpt once with each.
+    """
+
+    scale: str = "L"
+    request: str = "both"
+
+    ability = "summarisation"
+    scope = "high"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check("noise", ("none",))
+        self.check("scale", tuple(FILES))
+        self.check("request", ("both", *PROMPTS))
+
+    @property
+    def place(self) -> str:
+        """The scale's file."""
+        names = FILES[self.scale]
+        return located(self.data, f"CxsGHost/CNNSum/{names[0]}.jsonl", names)
+
+    def asked(self) -> Sequence[Asked]:
+        return [a for a in _read(self.place) if self.request in ("both", a.raw["request"])]
+
+    def written(self, asked: Asked) -> Item:
+        before, after = PROMPTS[asked.raw["request"]]
+        return Item(
+            id="",
+            task="",
+            instruction=before,
+            # The cue of the authors' prompts, which chat models are given too.
+            question=f"{after}\n\n摘要：".strip(),
+            answers=(asked.raw["summary"],),
+            evidence=(asked.document,),
+            noise="none",
+            answer_tokens=ROOMS[self.scale],
+            single_line=False,
+            cluster=asked.cluster,
+            facets={"request": asked.raw["request"]},
+        )
+
+    def marks(self, found: str, answers: Sequence[str], item: Item) -> tuple[float, dict[str, float]]:
+        return metric("longbench/rouge-zh")(found, answers), {}
+
+
+@lru_cache(maxsize=4)
+def _read(spec: str) -> tuple[Asked, ...]:
+    found = []
+    for place, row in rows_of(spec):
+        demand(row, {"context": str, "summary": str}, "CNNSum", place)
+        for request in PROMPTS:
+            raw = {"summary": row["summary"], "request": request}
+            found.append(Asked(document=row["context"], language="zh", raw=raw))
+    return tuple(found)
