@@ -1,10 +1,11 @@
 """Diffusion and scope as the sheet's examples have them, and their monotone laws."""
 
 import math
+import random
 
 import pytest
 
-from leadline.data.difficulty import difficulty, spread
+from leadline.data.difficulty import difficulty, spread, words
 
 WORDS = 1000
 
@@ -53,3 +54,40 @@ def test_multi_hop_words_come_from_earlier_spans():
     near = difficulty(text, spans, 200, "What does falcon hold?", hops=2)
     assert near.lexical < difficulty(text, spans, 200, "What does falcon hold?", hops=1).lexical
     assert difficulty("x", [], 1, "").scope == 0
+
+
+def test_chinese_has_words_too():
+    assert words("琥珀猎鹰的密码是什么？") == {"琥珀", "珀猎", "猎鹰", "密码"}
+    assert words("In 龙城 the 42 lamps") == {"龙城", "42", "lamps"}
+    filler = "老桥头留着昨夜的雨水。" * 200
+    fact = "琥珀猎鹰的密码是482193。"
+    text = filler[:1000] + fact + filler[1000:]
+    plain = difficulty(text, [(1000, 1000 + len(fact))], 2000, "琥珀猎鹰的密码是什么？")
+    assert plain.lexical == 0 and plain.distraction == 0 and plain.diffusion < 0.25
+    other = difficulty(text, [(1000, 1000 + len(fact))], 2000, "那只鸟的口令是什么？")
+    assert other.lexical == 1
+    among = difficulty("琥珀猎鹰的密码是482193。" * 100, [(0, len(fact))], 2000, "琥珀猎鹰的密码是什么？")
+    assert among.distraction > 0.6
+
+
+def test_the_parts_say_how_much_there_is():
+    text, spans = context("the amber code ")
+    hard = difficulty(text, [*spans, (900, 930)], 1000, "Which amber code?")
+    assert hard.spans == 2 and hard.scope_share == pytest.approx(45 / len(text))
+    assert hard.scope_tokens == pytest.approx(45 / len(text) * 1000)
+
+
+def test_distraction_by_a_slow_reference():
+    """Every place of the span's size, one after the other, against the sampled ones."""
+    rng = random.Random(3)
+    filler = [f"note{i}" for i in range(20)]
+    tokens = [rng.choice(["amber", "falcon", *filler]) for _ in range(4000)]
+    text = " ".join(tokens)
+    fact = "amber falcon"
+    text = text[:5000] + f" {fact} " + text[5000:]
+    at = text.index(f" {fact} ", 4990) + 1
+    hard = difficulty(text, [(at, at + len(fact))], 4000, "Where is the amber falcon?")
+    asked, n = words("Where is the amber falcon?"), len(fact)
+    places = [i for i in range(0, len(text) - n, n) if i + n <= at or i >= at + n]
+    hits = sum(len(words(text[i : i + n]) & asked) >= 2 for i in places)
+    assert hard.distraction == pytest.approx(hits / len(places), abs=0.1)

@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean
 
 SEGMENTS = 64
@@ -43,15 +44,30 @@ class Difficulty:
     """Evidence in all [tokens]."""
     scope: float
 
+    spans: int
+    """Pieces of evidence."""
+
     @property
     def diffusion(self) -> float:
         """Mean of the five parts."""
         return (self.rarity + self.spread + self.lexical + self.distraction + self.depth) / 5
 
+    @property
+    def scope_share(self) -> float:
+        """Evidence as a share of the context."""
+        return 1 - self.rarity
+
+
+_HAN = re.compile("[\u3040-\u30ff\u3400-\u9fff]+")
+_PLAIN_HAN = frozenset("的了是在有和与也都就不没这那哪什么怎多少谁几个你我他她它们吗呢吧啊被把从到对为以及或之其请问答案回")
+
 
 def words(text: str) -> frozenset[str]:
-    """Content words, lower case."""
-    return frozenset(re.findall(r"\w+", text.lower())) - _PLAIN
+    """Content words, lower case; where words are written together, as in Chinese, pairs of neighbouring characters."""
+    found = re.findall(r"\w+", _HAN.sub(" ", text.lower()))
+    for run in _HAN.findall(text):
+        found += [pair for pair in map("".join, pairwise(run)) if not _PLAIN_HAN & {*pair}]
+    return frozenset(found) - _PLAIN
 
 
 def spread(middles: Sequence[float]) -> float:
@@ -88,6 +104,7 @@ def difficulty(context: str, spans: Sequence[tuple[int, int]], tokens: int, ques
         distraction=_distraction(context, spans, asked, weakest) if spans else 0.0,
         depth=min(1.0, (hops - 1) / 4),
         scope_tokens=scope_tokens,
+        spans=len(spans),
         scope=math.log2(1 + scope_tokens) / math.log2(1 + tokens) if tokens else 0.0,
     )
 

@@ -18,18 +18,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadline.data.difficulty import difficulty
-from leadline.data.noise import Source, open_noise
+from leadline.data.noise import Source, open_noise, unspaced
 from leadline.data.tokens import Starts, Tokenizer, meeting
-from leadline.nouns import Item, Prompt, TooLong, UserError
+from leadline.nouns import Item, Prompt, TooLong, Turn, UserError
 
 FIRST = 65_536
 """Noise of an item starts somewhere in so much of the source, so that different items lie in different noise [characters]."""
 _WINDOW = 32
 """Text on either side of a seam that is tokenised anew [characters]; doubled where tokens do not meet in it."""
 _WORDS = " and so it went on and on for a while as it had done before and no one thought much of it at all".split(" ")[1:]
+_HAN_WORDS = "了好一阵子谁也没有多想什么日子还是和从前一样慢慢地过着就这样"
+
+_LONG = 100_000
+"""Windows of so much literal text are tokenised in chunks [characters]."""
+_FAR = 2000
+"""Text farther than this from a word does not change the word's tokens [characters]."""
 
 Part = str | tuple[int, int]
 """A piece of a prompt: literal text, or a span of the noise tape [characters]."""
+Messages = tuple[tuple[str, str], ...]
+"""Role and content of each."""
+_MARK = "\u2042mark\u2042"
 Compose = Callable[[Item, int, Callable[[str], int]], Item]
 """Gives an item evidence that fills at most so many tokens; the third argument counts a text's."""
 
@@ -49,9 +58,17 @@ class Layout:
             raise UserError(f"spread must be random, even or clustered, got {self.spread!r}")
 
     def depths(self, item: Item, seed: int) -> list[float]:
-        """Depth of each piece of an item's evidence; rising where the item is `ordered`."""
+        """Depth of each piece of an item's evidence; rising where the item is `ordered`.
+
+        An item that sweeps the context says in `meta["depth"]` where its first piece lies, if nothing else is asked for.
+        """
         k = len(item.evidence)
         drawn = [_hash(f"{item.id}/{seed}/{j}") for j in range(k)]
+        if k and "depth" in item.meta:
+            drawn[0] = float(item.meta["depth"])
+        if item.depths:
+            shift = 0.0 if self.depth is None else self.depth - item.depths[0]
+            return [min(1.0, max(0.0, depth + shift)) for depth in item.depths]
         first = drawn[0] if self.depth is None and k else self.depth or 0.0
         if self.spread == "clustered":
             return [first] * k
@@ -68,6 +85,15 @@ class Layout:
 def _hash(text: str) -> float:
     """A number in [0, 1) that depends on the text alone."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest(), "big") / 2**56
+
+
+def _common(a: str, b: str) -> int:
+    """Length of what two texts begin with alike [characters]."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if a[low:middle] == b[low:middle] else (low, middle - 1)
+    return low
 
 
 ANYWHERE = Layout()
@@ -126,6 +152,11 @@ class Tape:
         self.ends = np.concatenate([self.ends, begins + sizes])
         marks = np.searchsorted(self.starts, self.begins)
         self.costs = np.diff(np.append(marks, len(self.starts)))
+        if not self.costs.all():
+            # Tokens that begin far apart, as where a tokenizer takes a run of unknown characters for one, are shared out.
+            at, first = np.unique(self.starts, return_index=True)
+            sums = np.interp([*self.begins, len(self.text)], [*at, len(self.text)], [*first, len(self.starts)])
+            self.costs = np.diff(sums.astype(np.int64))
 
     def order(self, first: int, tokens: int, avoid: Sequence[str]) -> Starts:
         """Numbers of the units to use, (units,): in order from `first` on, and round the end where the source is too short.
@@ -133,28 +164,31 @@ class Tape:
         Raises:
             UserError: every unit holds something that the item must not meet.
         """
-        self.reach(first, tokens)
-        size = len(self.begins)
-        allowed = np.ones(size, bool)
-        for text in avoid:
-            at = self.text.find(text)
-            while at >= 0:
-                unit = int(np.searchsorted(self.begins, at, "right")) - 1
-                allowed[unit] = False
-                at = self.text.find(text, int(self.begins[unit + 1])) if unit + 1 < size else -1
-        units = np.flatnonzero(allowed)
-        if self.exhausted:
-            turn = int(np.searchsorted(units, first))
-            units = np.concatenate([units[turn:], units[:turn]])
-            held = int(self.costs[units].sum())
-            if not held:
-                raise UserError(f"noise {self.source.spec!r} has nothing left once {', '.join(map(repr, avoid))} is kept out")
-            return np.tile(units, tokens // held + 2)
-        units = units[np.searchsorted(units, first) :]
-        missing = tokens - int(self.costs[units].sum())
-        if missing > 0:
-            return self.order(first, int(self.costs[first:].sum()) + missing, avoid)
-        return units
+        far = tokens
+        while True:
+            self.reach(first, far)
+            size = len(self.begins)
+            allowed = np.ones(size, bool)
+            for text in avoid:
+                at = self.text.find(text)
+                while at >= 0:
+                    unit = int(np.searchsorted(self.begins, at, "right")) - 1
+                    allowed[unit] = False
+                    at = self.text.find(text, int(self.begins[unit + 1])) if unit + 1 < size else -1
+            units = np.flatnonzero(allowed)
+            if self.exhausted:
+                turn = int(np.searchsorted(units, first))
+                units = np.concatenate([units[turn:], units[:turn]])
+                held = int(self.costs[units].sum())
+                if not held:
+                    kept_out = ", ".join(map(repr, avoid))
+                    raise UserError(f"noise {self.source.spec!r} has nothing left once {kept_out} is kept out")
+                return np.tile(units, tokens // held + 2)
+            units = units[np.searchsorted(units, first) :]
+            missing = tokens - int(self.costs[units].sum())
+            if missing <= 0:
+                return units
+            far = int(self.costs[first:].sum()) + missing
 
 
 class Splicer:
@@ -232,10 +266,24 @@ class Splicer:
         return found
 
     def _starts(self, windows: list[str]) -> list[Starts]:
-        fresh = list(dict.fromkeys(x for x in windows if x not in self.memo))
-        if fresh:
-            self.memo.update(zip(fresh, self.tokenizer.starts(fresh), strict=True))
+        fresh = dict.fromkeys(x for x in windows if x not in self.memo)
+        short = [x for x in fresh if len(x) < _LONG]
+        if short:
+            self.memo.update(zip(short, self.tokenizer.starts(short), strict=True))
+        self.memo.update((x, self.tokenizer.long_starts(x)) for x in fresh if len(x) >= _LONG)
         return [self.memo[x] for x in windows]
+
+
+def _beside(parts: Sequence[Part], *, left: bool) -> list[Part]:
+    """Of the parts on one side of a word, those near it: up to the nearest span, or as much literal text as can matter."""
+    text = ""
+    for part in reversed(parts) if left else parts:
+        if not isinstance(part, str):
+            return [part, text] if left else [text, part]
+        text = part + text if left else text + part
+        if len(text) > _FAR:
+            return [text[-_FAR:] if left else text[:_FAR]]
+    return [text]
 
 
 _Piece = tuple[str, int]
@@ -272,7 +320,7 @@ class Builder:
 
     Args:
         tokenizer: The tested model's own.
-        noise: Replaces the noise of items that ask for `prose`, as in `file(path=...)`.
+        noise: Replaces the noise of items that ask for `prose` or `prose-zh`, as in `file(path=...)`.
         prefill: Whether the model is given the beginning of its answer; `auto` gives it to models without a chat template.
         seed: Changes noise and layout, not the items.
     """
@@ -285,15 +333,33 @@ class Builder:
         self.tokenizer, self.noise, self.seed = tokenizer, noise, seed
         self.prefills = tokenizer.template is None if prefill == "auto" else prefill == "on"
         self._tapes: dict[str, Tape] = {}
-        mark = "\u2042mark\u2042"
-        before, found, after = tokenizer.render([{"role": "user", "content": mark}]).partition(mark)
-        if not found:
-            raise UserError(f"the chat template of {tokenizer.name} leaves out what the user says")
-        self.before, self._after = before, after
+        self._ends: dict[Messages, str] = {}
+        self.before = self._around(())[0]
 
-    def after(self, prefill: str) -> str:
-        """What follows the user's words in the text."""
-        return self._after + (("\n" if self.tokenizer.template is None and prefill else "") + prefill)
+    def _around(self, later: Messages) -> tuple[str, str]:
+        """What stands before and after the user's first words in the text."""
+        messages = [{"role": "user", "content": _MARK}, *({"role": role, "content": said} for role, said in later)]
+        before, found, after = self.tokenizer.render(messages).partition(_MARK)
+        if not found:
+            raise UserError(f"the chat template of {self.tokenizer.name} leaves out what the user says")
+        return before, after
+
+    def after(self, prefill: str, later: Messages = ()) -> str:
+        """What follows the user's first words in the text: later messages, and how the answer begins."""
+        if later not in self._ends:
+            before, self._ends[later] = self._around(later)
+            if before != self.before:
+                raise UserError(
+                    f"the chat template of {self.tokenizer.name} begins a conversation otherwise than a single question, so that "
+                    "its turns would not share the context"
+                )
+        return self._ends[later] + (("\n" if self.tokenizer.template is None and prefill else "") + prefill)
+
+    def later(self, item: Item) -> Messages:
+        """The messages after the one that holds the context; none but in a conversation."""
+        given = [f"{t.prefill} {t.answer}" if self.prefills and t.prefill else t.answer for t in item.turns]
+        asked = [*(t.question.strip() for t in item.turns[1:]), item.question.strip()]
+        return tuple(m for a, q in zip(given, asked, strict=False) for m in (("assistant", a), ("user", q)))
 
     def build(self, item: Item, length: int, layout: Layout = ANYWHERE, *, compose: Compose | None = None) -> Prompt:
         """Build an item to a length.
@@ -308,13 +374,16 @@ class Builder:
             UserError: the length is too short for the item.
         """
         if compose is not None:
-            item = self._composed(item, length, compose)
+            item = self._composed([item], length, compose)[0]
         return self._build([item], length, layout)[0]
 
-    def build_shared(self, items: Sequence[Item], length: int, layout: Layout = ANYWHERE) -> list[Prompt]:
+    def build_shared(
+        self, items: Sequence[Item], length: int, layout: Layout = ANYWHERE, *, compose: Compose | None = None
+    ) -> list[Prompt]:
         """Build several items into one haystack; their prompts are the same up to the question.
 
-        The longest question and answer decide how much noise there is, so the others use a few tokens less.
+        The longest question and answer decide how much noise there is, so the others use a few tokens less. Evidence that
+        grows must be the same for all of them.
 
         Raises:
             UserError: the items differ in instruction, noise or form, or the length is too short for them.
@@ -325,6 +394,8 @@ class Builder:
         for name in ("instruction", "noise", "form"):
             if len({getattr(item, name) for item in items}) > 1:
                 raise UserError(f"items in one haystack must have the same {name}; build them one by one")
+        if compose is not None:
+            items = self._composed(items, length, compose)
         return self._build(items, length, layout)
 
     def minimum(self, item: Item) -> int:
@@ -333,7 +404,7 @@ class Builder:
 
     def bare(self, item: Item) -> Prompt:
         """The item without its context, to ask what the model knows beforehand. `length` is what it takes."""
-        item = replace(item, evidence=(), distractors=(), noise="none")
+        item = replace(item, evidence=(), distractors=(), noise="none", turns=())
         return self._build([item], self.minimum(item), ANYWHERE)[0]
 
     def tape(self, spec: str) -> Tape:
@@ -342,20 +413,19 @@ class Builder:
             self._tapes[spec] = _tape(spec, self.seed, self.tokenizer)
         return self._tapes[spec]
 
-    def _composed(self, item: Item, length: int, compose: Compose) -> Item:
-        empty = replace(item, evidence=(), distractors=())
-        room = length - self.minimum(empty)
-        join = _Job(self, [empty], ANYWHERE).join
-        count = cache(lambda text: self.tokenizer.count(text + join))
+    def _composed(self, items: Sequence[Item], length: int, compose: Compose) -> list[Item]:
+        """The items with evidence that leaves room for the longest of their questions."""
+        empty = _Job(self, [replace(item, evidence=(), distractors=()) for item in items], ANYWHERE)
+        count = cache(lambda text: self.tokenizer.count(text + empty.join))
         over = 0
         for _ in range(12):
-            grown = compose(item, max(0, room - over), count)
-            least = self.minimum(grown)
+            grown = [compose(item, max(0, length - empty.bare - over), count) for item in items]
+            least = _Job(self, grown, ANYWHERE).bare
             if least <= length:
                 return grown
             # Pieces run together may take a token more than alone, and go only as a whole.
             over = 2 * over + least - length
-        raise TooLong(f"{item.task}: {item.id} needs {least} tokens at least and was asked for at {length}")
+        raise TooLong(f"{items[0].task}: {items[0].id} needs {least} tokens at least and was asked for at {length}")
 
     def _build(self, items: list[Item], length: int, layout: Layout) -> list[Prompt]:
         job = _Job(self, items, layout)
@@ -368,7 +438,11 @@ class Builder:
         prompts = [job.prompt(item, context, length) for item in items]
         if len(prompts) > 1:
             shared = len(self.before) + len(job.head) + context.size
-            prompts = [replace(p, shared_chars=shared) for p in prompts]
+            prompts = [
+                # A turn that goes on from this one reads all of it again.
+                replace(p, shared_chars=after.turns[-1] if a.turns and after.turns[:-1] == p.turns else shared)
+                for p, after, a in zip(prompts, [*prompts[1:], prompts[0]], [*items[1:], items[0]], strict=True)
+            ]
         return prompts
 
 
@@ -384,7 +458,7 @@ class _Job:
     def __init__(self, builder: Builder, items: list[Item], layout: Layout) -> None:
         self.builder, self.items = builder, items
         lead = items[0]
-        noise = builder.noise if builder.noise and lead.noise == "prose" else lead.noise
+        noise = builder.noise if builder.noise and lead.noise in ("prose", "prose-zh") else lead.noise
         self.tape = None if noise == "none" else builder.tape(noise)
         before, found, after = lead.form.partition("{text}")
         if not found:
@@ -406,9 +480,11 @@ class _Job:
         found: dict[_Piece, float] = {}
         seed = self.builder.seed
         for item in self.items:
-            depths = [*layout.depths(item, seed), *(_hash(f"{item.id}/{seed}/d{j}") for j in range(len(item.distractors)))]
-            for piece, depth in zip(_pieces(item), depths, strict=True):
-                found.setdefault(piece, depth)
+            found |= dict(zip(_pieces(item), layout.depths(item, seed), strict=False)) | found
+        for item in self.items:
+            # What is evidence to one item lies where that item wants it, though it distract the others.
+            for j, piece in enumerate(_pieces(item)[len(item.evidence) :]):
+                found.setdefault(piece, _hash(f"{item.id}/{seed}/d{j}"))
         return found
 
     def context(self, m: int, tail: str = "", loose: bool = False) -> _Context:
@@ -467,16 +543,27 @@ class _Job:
             return text
 
         answers = tuple(map(named, item.answers))
-        return replace(item, question=named(item.question), prefill=named(item.prefill), answers=answers)
+        turns = tuple(Turn(*map(named, turn)) for turn in item.turns)
+        return replace(item, question=named(item.question), prefill=named(item.prefill), answers=answers, turns=turns)
 
     def ending(self, item: Item, context: _Context) -> tuple[str, str]:
-        """What follows the context: the question with what parts it from the context, and the prefill."""
-        return ("\n\n" if context.parts else "") + item.question.strip(), item.prefill if self.builder.prefills else ""
+        """What follows the context: the first question with what parts it from the context, and the rest of the text."""
+        first = item.turns[0].question if item.turns else item.question
+        prefill = item.prefill if self.builder.prefills else ""
+        return ("\n\n" if context.parts else "") + first.strip(), self.builder.after(prefill, self.builder.later(item))
 
     def written(self, item: Item, context: _Context) -> list[Part]:
         """All that the model reads, in parts."""
-        question, prefill = self.ending(self.resolve(item, context), context)
-        return [self.builder.before + self.head, *context.parts, question + self.builder.after(prefill)]
+        return [self.builder.before + self.head, *context.parts, "".join(self.ending(self.resolve(item, context), context))]
+
+    def heads(self, item: Item, context: _Context, content: str, text: str) -> tuple[int, ...]:
+        """Where the prompts end that are read before the whole `text` is known [characters]."""
+        found = [len(self.builder.before) + len(self.head) + context.size] if item.apart else []
+        for i, turn in enumerate(item.turns):
+            before = replace(item, question=turn.question, turns=item.turns[:i])
+            said = self.builder.after(turn.prefill if self.builder.prefills else "", self.builder.later(before))
+            found.append(_common(text, self.builder.before + content + said))
+        return tuple(found)
 
     def tokens(self, context: _Context) -> int:
         """Tokens of the longest of the prompts over a context, answer room included."""
@@ -511,7 +598,8 @@ class _Job:
                 guess = int(self.sums[m]) - (taken - length)
                 if int(np.searchsorted(self.sums, guess, "right")) - 1 <= fits and m - fits > 1:
                     guess = int(self.sums[(m + fits) // 2])
-        if 0 < length - used < frame + 8 and fits:
+        least = (frame or self.builder.tokenizer.count("".join(self.tape.source.tail))) + 8
+        if 0 < length - used < least and fits:
             fits -= 1
             used = self.tokens(self.context(fits))
         return (
@@ -524,8 +612,13 @@ class _Job:
         """Add words of the next units, and plain small words at last, until the length is met to the token."""
         assert self.tape is not None
         following = [self.tape.text[self.tape.begins[u] : self.tape.ends[u]] for u in self.units[m : m + 3]]
-        text = " ".join(" ".join(following).split())
-        model = self.context(m, ".", loose)
+        text = " ".join((self.tape.source.join or "\0").join(following).split()).replace("\0", "")
+        opens, closes = self.tape.source.tail
+        if opens or closes:
+            text = " ".join(_WORDS * 16)
+        han = unspaced(text)
+        stop, words_, gap = ("。", _HAN_WORDS, "") if han else (".", _WORDS, " ")
+        model = self.context(m, opens + stop + closes, loose)
         longest = max(self.items, key=lambda item: self._tokens(item, model))
         parts = self.written(longest, model)
         at = model.tail + 1
@@ -533,51 +626,59 @@ class _Job:
         spans = [i for i, part in enumerate(parts) if not isinstance(part, str)]
         low = max((i for i in spans if i < at), default=0)
         high = min((i + 1 for i in spans if i > at), default=len(parts))
-        other = self._tokens(longest, model) - self.splicer.count(parts[low:high])
+        left, right = _beside(parts[low:at], left=True), _beside(parts[at + 1 : high], left=False)
+        other = self._tokens(longest, model) - self.splicer.count([*left, parts[at], *right])
 
         def taken(tail: str) -> int:
-            return other + self.splicer.count([*parts[low:at], tail, *parts[at + 1 : high]])
+            return other + self.splicer.count([*left, opens + tail + closes, *right])
 
         starts = self.builder.tokenizer.encode(text)[1]
-        spare = length - taken(".")
+        spare = length - taken(stop)
         if spare < 0:
             return self.context(m)
         cut = int(starts[spare]) if spare < len(starts) else len(text)
-        best, tail = taken("."), "."
+        if han and spare < len(starts):
+            # A run of characters that the tokenizer does not know may be told as one place: shared out, as in the tape.
+            known, first = np.unique(starts, return_index=True)
+            cut = int(np.interp(spare, [*first, len(starts)], [*known, len(text)]))
+        best, tail = taken(stop), stop
         for _ in range(12):
-            border = text.rfind(" ", 0, cut + 1) if cut < len(text) else cut
+            border = text.rfind(" ", 0, cut + 1) if cut < len(text) and not han else cut
             border = cut if cut - border > 40 else border  # scripts without spaces are cut between tokens
             if border <= 0:
                 break
             cut = border - 1
-            words = text[:border].rstrip(" .,;:!?-") + "."
+            words = text[:border].rstrip(" .,;:!?-，。；：！？、") + stop
             n = taken(words)
             if n <= length:
                 best, tail = n, words
                 break
         stem = tail[:-1]
-        for end in (".", "!", "...", " .", " ..", "?!", " ...", ". ...", ""):
-            for j in range(min(length - best, len(_WORDS)) if end == "." else 3, -1, -1):
+        ends = (".", "!", "...", " .", " ..", "?!", " ...", ". ...", "")
+        for end in ("。", "！", "……", "…", *ends) if han else ends:
+            for j in range(min(length - best, len(words_)) if end == stop else 3, -1, -1):
                 if best == length:
                     break
-                words = (stem + "".join(" " + w for w in _WORDS[:j])).strip() + end
+                words = (stem + "".join(gap + w for w in words_[:j])).strip() + end
                 n = taken(words) if words.strip() else 0
                 if best < n <= length:
                     best, tail = n, words
-        done = self.context(m, tail, loose)
+        done = self.context(m, opens + tail + closes, loose)
         return done if self.tokens(done) <= length else self.context(m)
 
     def prompt(self, item: Item, context: _Context, length: int) -> Prompt:
         """The prompt of one of the items over a finished context."""
         builder, tape = self.builder, self.tape
         shown = self.resolve(item, context)
-        question, prefill = self.ending(shown, context)
+        question, after = self.ending(shown, context)
         inner = "".join(p if isinstance(p, str) else tape.text[p[0] : p[1]] for p in context.parts)  # type: ignore[union-attr]
         content = self.head + inner + question
-        messages = ({"role": "user", "content": content},)
+        later = ({"role": role, "content": said} for role, said in builder.later(shown))
+        messages = ({"role": "user", "content": content}, *later)
+        prefill = shown.prefill if builder.prefills else ""
         text = builder.tokenizer.render(messages, prefill)
         used = self._tokens(item, context)
-        if text != builder.before + content + builder.after(prefill):
+        if text != builder.before + content + after:
             used = len(builder.tokenizer.ids(text)) + item.answer_tokens
         if used > length:
             raise UserError(
@@ -608,6 +709,7 @@ class _Job:
             sha=hashlib.sha256(text.encode()).hexdigest()[:16],
             note=self._note(context),
             stop=("\n",) if item.single_line and builder.tokenizer.template is None else (),
+            turns=self.heads(shown, context, content, text),
             meta=item.meta,
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import re
+import uuid
 from collections.abc import Callable, Iterator
 
 from leadline.data import lexicon
@@ -139,6 +140,30 @@ def records(n: int, seed: int = 0) -> list[str]:
             yield f"The {attribute} of {key(first + i, seed)} is {value(rng)}."
 
     return list(lines())
+
+
+def uuid_pair(rng: random.Random) -> tuple[str, str]:
+    """A key and a value: 128 random bits each, key first, without a version's bits (as Needle Threading draws them)."""
+    return str(uuid.UUID(int=rng.getrandbits(128))), str(uuid.UUID(int=rng.getrandbits(128)))
+
+
+def uuids(n: int, seed: int = 0) -> list[str]:
+    """The first n pairs of a JSON object, as in `"247a8333-...": "1759edc3-..."`."""
+    rng = random.Random(seed)
+    return ['"{}": "{}"'.format(*uuid_pair(rng)) for _ in range(n)]
+
+
+def register(key: str, value: int) -> str:
+    """A line of LMSYS's line retrieval, with a key of two words."""
+    return f"line {key.replace(' ', '-')}: REGISTER_CONTENT is <{value}>"
+
+
+def registers(n: int, seed: int = 0) -> list[str]:
+    """The first n lines of the same form as `register`, all with different keys: of three words where two do not suffice."""
+    rng = random.Random(f"registers/{seed}")
+    first = rng.randrange(_KEYS)
+    ends = ["", *(f" {noun}" for noun in lexicon.NOUNS)]
+    return [register(key(first + i, seed) + ends[i // _KEYS % len(ends)], rng.randrange(1, 100_000)) for i in range(n)]
 
 
 def passages(n: int, seed: int = 0) -> list[str]:

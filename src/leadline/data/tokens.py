@@ -99,16 +99,22 @@ class Tokenizer:
         """What a model reads for a whole prompt: text that a template rendered as it is, other text with BOS and the like."""
         return self.core.encode_batch_fast([text], add_special_tokens=self.template is None)[0].ids
 
+    def ends(self, text: str) -> Starts:
+        """Where each token that `ids` gives for a text ends [characters], (tokens,); 0 for BOS and the like."""
+        coded = self.core.encode(text, add_special_tokens=self.template is None)
+        return np.fromiter(chain.from_iterable(coded.offsets), np.int64, 2 * len(coded))[1::2]
+
     def render(self, messages: Sequence[Mapping[str, str]], prefill: str = "") -> str:
         """Chat messages as text, ready for the answer; equal to transformers' `apply_chat_template`.
 
-        Without a template: the contents with blank lines between them, and the prefill on a line of its own.
+        Without a template: the contents with blank lines between them, and answers and the prefill on a line of their own.
 
         Raises:
             UserError: the template does not accept these messages.
         """
         if self.template is None:
-            return "\n\n".join(m["content"] for m in messages) + ("\n" + prefill if prefill else "")
+            said = ["\n" * (2 - (m["role"] == "assistant")) + m["content"] for m in messages]
+            return "".join(said)[2:] + ("\n" + prefill if prefill else "")
         import jinja2
 
         try:

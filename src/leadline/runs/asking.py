@@ -5,11 +5,12 @@ Knows nothing of journals and of other samples.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from typing import TYPE_CHECKING, Any
 
 from leadline.nouns import MARKS, Answer, Item, Prompt, Record, Score, UserError
-from leadline.runs.plan import Cell, Plan, task_of, tokenizer_of
+from leadline.runs.plan import Cell, Plan, pipeline_roles, task_of, tokenizer_of
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
@@ -30,17 +31,22 @@ class Asker:
     def __init__(self, model: Model, plan: Plan, cell: Cell, prompt: Prompt, local: bool, role: str = "") -> None:
         """What is asked of whom; `role` is that of a model that helps to score."""
         self.model, self.plan, self.cell, self.prompt, self.local, self.role = model, plan, cell, prompt, local, role
+        self.helpers: dict[str, Asker] = {}
+        """Who is asked in the roles that a pipeline has; where nobody is, the tested model itself."""
         self.output: Any = None
         """The last output, for Inspect's log."""
         self._count = 0
 
-    async def ask(self, prompt: Prompt | str, max_tokens: int | None = None) -> Answer:
+    async def ask(self, prompt: Prompt | str, max_tokens: int | None = None, role: str = "") -> Answer:
         """Ask something and wait for the answer; what goes wrong on the provider's side is in the answer.
 
         Args:
             prompt: a built prompt, or what the user says.
             max_tokens: room for the answer, the prompt's own if not said.
+            role: of a model that helps a pipeline.
         """
+        if role in self.helpers:
+            return await self.helpers[role].ask(prompt, max_tokens)
         from inspect_ai.model import ChatMessageUser, GenerateConfig
 
         from leadline.runs import provider, replies
@@ -72,7 +78,8 @@ class Asker:
         if isinstance(prompt, Prompt):
             room += max_tokens or prompt.answer_tokens
             tokens = prompt.tokens + self.plan.thinking
-            return Asked(prompt.messages, prompt.text, prompt.prefill, tokens, room, prompt.stop, prompt.shared_chars)
+            heads = (prompt.shared_chars, prompt.turns)
+            return Asked(prompt.messages, prompt.text, prompt.prefill, tokens, room, prompt.stop, *heads)
         messages = ({"role": "user", "content": prompt},)
         if self.role and not self.local:
             # An endpoint takes messages as they are and counts for itself.
@@ -107,7 +114,10 @@ def record_of(plan: Plan, cell: Cell, item: Item, prompt: Prompt, answer: Answer
     """The record of a finished sample; scored by its task, where the score is not given."""
     task = task_of(cell.task)
     score = given or task.score(prompt.answers, item, answer)
-    content = prompt.messages[-1]["content"]
+    if score.audit == "provider error" and not answer.error:
+        helpers = ", ".join(f"{role} {plan.roles[role]}" for role in task.roles if role in plan.roles)
+        answer = dataclasses.replace(answer, error=f"no score could be had of {helpers}")
+    content = prompt.messages[0]["content"]
     return Record(
         cell=cell.key,
         model=cell.model,
@@ -136,7 +146,8 @@ def record_of(plan: Plan, cell: Cell, item: Item, prompt: Prompt, answer: Answer
         audit=score.audit,
         parts=dict(score.parts),
         facets=dict(item.facets),
-        roles={role: plan.roles[role] for role in task.roles if role in plan.roles},
+        levels={"diffusion": task.diffusion, "scope": task.scope},
+        roles={role: plan.roles[role] for role in (*task.roles, *pipeline_roles(plan.pipeline)) if role in plan.roles},
         date=now(),
         **{
             name: getattr(answer, name)

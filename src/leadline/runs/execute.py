@@ -15,7 +15,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
@@ -39,6 +39,7 @@ from leadline.runs.plan import (
     identity,
     is_local,
     items_of,
+    pipeline_roles,
     price,
     task_of,
 )
@@ -310,8 +311,9 @@ class Run:
 
     @contextlib.contextmanager
     def _helpers(self, group: Sequence[Cell]) -> Iterator[None]:
-        """The models in the roles that some cells' tasks have, for as long as they are used."""
-        wanted = {role for cell in group for role in task_of(cell.task).roles if role in self.plan.roles}
+        """The models in the roles that some cells' tasks and the pipeline have, for as long as they are used."""
+        known = {role for cell in group for role in task_of(cell.task).roles} | {*pipeline_roles(self.plan.pipeline)}
+        wanted = known & {*self.plan.roles}
         with contextlib.ExitStack() as stack:
             for role in sorted(wanted):
                 self._roles[role] = stack.enter_context(self._model(self.plan.roles[role], "", role))
@@ -392,6 +394,7 @@ class Run:
                 item = dataclasses.replace(item, meta=prompt.meta)
             asker = Asker(model, plan, cell, prompt, local=is_local(cell.model))
             if plan.pipeline:
+                asker.helpers = self._askers(pipeline_roles(plan.pipeline), cell, prompt)
                 answer = await catalog.make(plan.pipeline, "pipelines").answer(prompt, asker.ask)
             else:
                 answer = await asker.ask(prompt)
@@ -402,19 +405,23 @@ class Run:
 
     async def _judged(self, cell: Cell, item: Item, prompt: Prompt, answer: Answer) -> Score | None:
         """The score that a task gives with the help of other models; None where none was given to it."""
-        task, plan = task_of(cell.task), self.plan
-        mine = {role: model for role, model in self._roles.items() if role in task.roles}
-        if not mine or answer.stop in ("error", "window", "filter"):
+        task = task_of(cell.task)
+        askers = self._askers(task.roles, cell, prompt)
+        if not askers or answer.stop in ("error", "window", "filter"):
             return None
-        local = {role: is_local(plan.roles[role]) for role in mine}
-        ask = {role: Asker(model, plan, cell, prompt, local[role], role).ask for role, model in mine.items()}
-        return await task.judged(prompt.answers, item, answer, ask)
+        return await task.judged(prompt.answers, item, answer, {role: asker.ask for role, asker in askers.items()})
+
+    def _askers(self, roles: Collection[str], cell: Cell, prompt: Prompt) -> dict[str, Asker]:
+        """Who is asked in some roles for a sample, as far as somebody was given for them."""
+        plan = self.plan
+        mine = {role: model for role, model in self._roles.items() if role in roles}
+        return {role: Asker(model, plan, cell, prompt, is_local(plan.roles[role]), role) for role, model in mine.items()}
 
     def _keep(self, record: Record) -> None:
         """Write a finished sample down."""
         self.journal.append(record)
         self.spent.add(record)
-        if record.stop == "error":
+        if record.audit == "provider error":
             self.failed.add((record.cell, record.item))
         self._finished += 1
         self.watch(Progress(self._finished, self._total, record))

@@ -47,6 +47,8 @@ def export(prompts: Sequence[Prompt], folder: Path) -> list[Path]:
     """
     if not prompts:
         raise UserError("there are no prompts to export: build one or more")
+    if talk := next((p for p in prompts if len(p.messages) > 1), None):
+        raise UserError(f"{talk.task}: a conversation of {len(talk.messages)} messages is no prompt of the harness")
     files: dict[str, str] = {"utils.py": UTILS}
     for spec in dict.fromkeys(p.task for p in prompts):
         mine = [p for p in prompts if p.task == spec]

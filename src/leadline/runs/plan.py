@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -201,7 +200,30 @@ def task_of(spec: Spec) -> Any:
     return catalog.make(spec, "tasks")
 
 
+def haystack_of(plan: Plan, task: Spec, place: int) -> range:
+    """Places of the items that lie in one haystack with that of a place: as the plan says, or the task where it has a say."""
+    made = task_of(task)
+    if made.together:
+        return made.haystack(place, plan.seed)
+    first = place // plan.questions * plan.questions
+    return range(first, first + plan.questions)
+
+
+def own_questions(task: Any) -> str:
+    """Why the number of questions over a haystack cannot be said for a task that has its own."""
+    return f"{task.spec} asks several questions over each context by itself: leave the number of questions out"
+
+
+@cache
+def pipeline_roles(spec: str) -> dict[str, str]:
+    """Models that help a pipeline, and what for."""
+    return dict(getattr(catalog.make(spec, "pipelines"), "roles", {})) if spec else {}
+
+
 def _check_shared(plan: Plan) -> None:
+    for task in map(task_of, plan.tasks) if plan.questions > 1 else ():
+        if task.together:
+            raise UserError(own_questions(task))
     growing = [str(task) for task in plan.tasks if task_of(task).grows]
     if plan.questions > 1 and growing:
         raise UserError(f"several questions over one haystack need evidence that does not grow: leave out {', '.join(growing)}")
@@ -212,11 +234,11 @@ def _check_needs(plan: Plan) -> None:
     from leadline.scoring import sandbox
 
     made = {str(task): task_of(task) for task in plan.tasks}
-    known = {role: what for task in made.values() for role, what in task.roles.items()}
+    known = {role: what for task in made.values() for role, what in task.roles.items()} | pipeline_roles(plan.pipeline)
     for role in plan.roles:
         if role not in known:
             allowed = ", ".join(f"{name} ({what})" for name, what in known.items()) or "none"
-            raise UserError(f"no task asks a model in the role {role!r}; the roles of these tasks: {allowed}")
+            raise UserError(f"no task and no pipeline asks a model in the role {role!r}; the roles that there are: {allowed}")
     for name, task in made.items():
         missing = [role for role in task.roles if role not in plan.roles]
         if missing and not task.without_roles and len(missing) == len(task.roles):
@@ -269,7 +291,7 @@ def _key(plan: Plan, model: str, method: str, task: Spec, length: int) -> str:
         "length": length,
         "noise": plan.noise,
         "haystack": [plan.questions, plan.depth, plan.spread, plan.prefill],
-        "roles": {role: plan.roles[role] for role in sorted(made.roles) if role in plan.roles},
+        "roles": {role: plan.roles[role] for role in sorted({*made.roles, *pipeline_roles(plan.pipeline)} & {*plan.roles})},
         "generation": [plan.temperature, plan.top_p, plan.max_output, plan.thinking],
         "seed": plan.seed,
     }
@@ -278,9 +300,15 @@ def _key(plan: Plan, model: str, method: str, task: Spec, length: int) -> str:
 
 @cache
 def _sources(specs: str, room: str, separator: str, own: bool = True) -> tuple[str, ...]:
-    """Hashes of the plugins' files; without `own`, only of files outside the package, which carry no version."""
-    paths = [catalog.find(spec.name, room).path for spec in catalog.parse_list(specs, separator)]
+    """Hashes of the plugins' files and of files that settings name, as what a method learnt.
+
+    Without `own`, of the plugins' files only those outside the package, which carry no version.
+    """
+    parsed = catalog.parse_list(specs, separator)
+    paths = [catalog.find(spec.name, room).path for spec in parsed]
     chosen = [path for path in paths if own or not path.is_relative_to(catalog.ROOT)]
+    named = (Path(value).expanduser() for spec in parsed for value in spec.settings.values() if isinstance(value, str))
+    chosen += [path for path in named if path.is_file()]
     return tuple(hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in chosen)
 
 
@@ -358,8 +386,8 @@ def price(plan: Plan, read: int, written: int) -> float | None:
 
 
 def done(record: Any) -> bool:
-    """Whether a sample need not be asked again: it was answered, or will never be."""
-    return record is not None and record.stop != "error"
+    """Whether a sample need not be asked again: it was answered and scored, or will never be."""
+    return record is not None and record.audit != "provider error"
 
 
 _made: dict[tuple[Spec, int], Sequence[Any]] = {}
@@ -374,7 +402,7 @@ def _items(spec: Spec, n: int, seed: int) -> Sequence[Any]:
 
 def items_of(plan: Plan, task: Spec, n: int) -> Sequence[Any]:
     """The first n items of a task, up to a whole haystack, with the room for the answer that the plan asks for."""
-    whole = _items(task, math.ceil(n / plan.questions) * plan.questions, plan.seed)
+    whole = _items(task, haystack_of(plan, task, n - 1).stop, plan.seed)
     if plan.max_output is None:
         return whole
     return [dataclasses.replace(item, answer_tokens=plan.max_output) for item in whole]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from leadline.nouns import Item, Prompt, UserError
 from leadline.runs import records
-from leadline.runs.plan import Cell, Plan, items_of, task_of, tokenizer_of
+from leadline.runs.plan import Cell, Plan, haystack_of, items_of, own_questions, task_of, tokenizer_of
 
 if TYPE_CHECKING:
     from leadline.data.haystack import Builder, Layout
@@ -32,19 +32,28 @@ def build(plan: Plan, builder: Builder, cell: Cell, place: int) -> Prompt:
     items = items_of(plan, cell.task, place + 1)
     if not cell.length:
         return builder.bare(items[place])
-    first = place // plan.questions * plan.questions
-    group = items[first : first + plan.questions]
+    places = haystack_of(plan, cell.task, place)
+    group = items[places.start : places.stop]
     layout = Layout(depth=plan.depth, spread=plan.spread)
-    return build_haystack(builder, task_of(cell.task), group, cell.length, layout)[place - first]
+    name = (builder, cell.task, cell.length, layout, tuple(item.id for item in group), plan.max_output)
+    if len(group) == 1 or _last[:1] != [name]:
+        # The questions over one haystack are asked for one after the other.
+        _last[:] = [name, build_haystack(builder, task_of(cell.task), group, cell.length, layout)]
+    return _last[1][place - places.start]
+
+
+_last: list[Any] = []
+"""The haystack that was built last and its prompts."""
 
 
 def build_haystack(builder: Builder, task: Any, items: Sequence[Item], length: int, layout: Layout) -> list[Prompt]:
     """The prompts of the items that share one haystack."""
+    compose = task.compose if task.grows else None
     if len(items) > 1:
-        if task.grows:
+        if task.grows and not task.together:
             raise UserError(f"{task.id}: its evidence fills the whole context, so questions cannot share one: ask for 1")
-        return builder.build_shared(list(items), length, layout)
-    return [builder.build(items[0], length, layout, compose=task.compose if task.grows else None)]
+        return builder.build_shared(list(items), length, layout, compose=compose)
+    return [builder.build(items[0], length, layout, compose=compose)]
 
 
 def build_all(builder: Builder, task: Any, n: int, length: int, seed: int, layout: Layout, shared: int = 1) -> list[Prompt]:
@@ -55,9 +64,15 @@ def build_all(builder: Builder, task: Any, n: int, length: int, seed: int, layou
     """
     if shared < 1:
         raise UserError(f"the number of questions over one haystack must be 1 or more, got {shared}")
-    items = task.items(n, seed)
-    groups = [items[i : i + shared] for i in range(0, n, shared)]
-    return [prompt for group in groups for prompt in build_haystack(builder, task, group, length, layout)]
+    if task.together and shared > 1:
+        raise UserError(own_questions(task))
+    groups, last = [], range(0)
+    while last.stop < n:
+        last = task.haystack(last.stop, seed) if task.together else range(last.stop, min(n, last.stop + shared))
+        groups.append(last)
+    items = task.items(last.stop, seed)
+    prompts = [p for at in groups for p in build_haystack(builder, task, items[at.start : at.stop], length, layout)]
+    return prompts[:n]
 
 
 def whole(folder: Path, name: str) -> str:

@@ -62,6 +62,7 @@ class Asked:
     max_tokens: int
     stop: tuple[str, ...] = ()
     shared_chars: int = 0
+    turns: tuple[int, ...] = ()
 
 
 references: dict[str, Asked] = {}
@@ -240,6 +241,7 @@ class Local(_Provider):
             temperature=config.temperature or 0.0,
             seed=config.seed or 0,
             shared_chars=asked.shared_chars,
+            turns=asked.turns,
         )
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, request, future))

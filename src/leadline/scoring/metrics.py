@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from leadline.catalog import nearest
 from leadline.nouns import NOT_ASKED, Answer, Score, UserError
-from leadline.scoring.peers import METRICS, Metric
+from leadline.scoring.peers import Metric
 
 Row = Mapping[str, Any]
 Scorer = Callable[[Row], Score]
@@ -29,20 +31,34 @@ ALIASES: dict[str, tuple[str, ...]] = {
 """Other names under which published files hold the same; the first that a row has is read."""
 
 
+@cache
+def _every() -> dict[str, Metric]:
+    """All metrics by name: the `METRICS` of `peers.py` and of each `..._metrics.py` beside it."""
+    here = Path(__file__).parent
+    names = ["peers", *sorted(path.stem for path in here.glob("*_metrics.py"))]
+    found: dict[str, Metric] = {}
+    for name in names:
+        more = getattr(import_module(f"leadline.scoring.{name}"), "METRICS", {})
+        assert not found.keys() & more.keys(), f"two metrics of one name in {name}"
+        found |= more
+    return found
+
+
 def metric(name: str) -> Metric:
     """The metric of that name: (prediction, answers, row's extras as keywords) -> 0 to 1.
 
     Raises:
         UserError: there is none, with the nearest name.
     """
-    if name not in METRICS:
-        raise UserError(f"unknown metric {name!r}; {nearest(name, METRICS)}")
-    return METRICS[name]
+    every = _every()
+    if name not in every:
+        raise UserError(f"unknown metric {name!r}; {nearest(name, every)}")
+    return every[name]
 
 
 def metrics() -> dict[str, str]:
     """All metrics with one line of help each."""
-    return {name: (f.__doc__ or "").strip().splitlines()[0] for name, f in METRICS.items()}
+    return {name: (f.__doc__ or "").strip().splitlines()[0] for name, f in _every().items()}
 
 
 def score_file(path: str | Path, scorer: str | Metric | Scorer, *, rows: bool = False) -> dict[str, Any]:
