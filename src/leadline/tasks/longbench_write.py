@@ -116,12 +116,13 @@ class LongbenchWrite(Task):
     def item(self, index: int, seed: int, rng: random.Random) -> Item:
         if self.data:
             rows = self._rows(seed)
-            place, row = rows[index % len(rows)]
+            number, place, row = rows[index % len(rows)]
             demand(row, COLUMNS, "LongBench-Write", place)
             if row["length"] < 1:
                 raise UserError(f"{place}: the length must be 1 or more, got {row['length']}")
             room = min(MOST, round(4 * TOKENS * row["length"]) + 256)
-            return self._asked(row["length"], room, question=row["prompt"], kind=str(row.get("type") or ""))
+            item = self._asked(row["length"], room, question=row["prompt"], kind=str(row.get("type") or ""))
+            return replace(item, meta={**item.meta, "row": number})
         kind, *texts = TYPES[index % len(TYPES)]
         fill = {
             "product": rng.choice(lexicon.PRODUCTS),
@@ -159,8 +160,8 @@ class LongbenchWrite(Task):
             )
         return super().items(n, seed)
 
-    def _rows(self, seed: int) -> list[tuple[str, Any]]:
-        rows = [(p, r) for p, r in _read(self.data) if (_chinese(r)) == (self.language == "zh")]
+    def _rows(self, seed: int) -> list[tuple[int, str, Any]]:
+        rows = [(i, p, r) for i, (p, r) in enumerate(_read(self.data)) if (_chinese(r)) == (self.language == "zh")]
         if not rows:
             raise UserError(f"{self.id}: {self.data} holds no requests in {self.language!r}; give another language=")
         random.Random(seed).shuffle(rows)
