@@ -98,3 +98,17 @@ def test_prior_knowledge() -> None:
 def test_nothing_shared_nothing_compared() -> None:
     assert compare(records(tasks=("a",)), records(tasks=("b",))) == []
     assert summarise([]).to_json()["cells"] == []
+
+
+def test_a_few_samples_of_several_tasks_have_a_breakdown_too() -> None:
+    """A perfect base of four samples a task is no base too low to divide by."""
+    rows = [replace(r, score=float(r.length < 9000)) for r in records(n=4)]
+    found = summarise(rows).groups[0].breakdown
+    assert found.tokens is not None and 8192 * 0.9 < found.tokens <= 16384
+
+
+def test_a_task_without_a_base_does_not_take_the_breakdown_of_all() -> None:
+    rows = [r for r in records(tasks=("a", "b", "c")) if r.task != "c" or r.length > 2048]
+    found, alone = summarise(rows).groups[0].breakdown, summarise(records()).groups[0].breakdown
+    assert found.tokens == alone.tokens and "left out for want of base scores: c" in found.note
+    assert summarise([r for r in rows if r.task == "c"]).groups[0].breakdown.tokens is None
