@@ -18,7 +18,7 @@ demo: $(STAMP)  ## measure the embedded model: a table here, a report in demo/re
 	$(BIN)/leadline measure minnow --out demo
 
 test: $(STAMP)  ## the whole test suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(STAMP)  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

@@ -189,10 +189,9 @@ def show(
     for f in dataclasses.fields(cls):
         print(f"  {f.name}={f.default!r}  {words.get(f.name, '')}".rstrip())
     if rooms[0] == "tasks":
-        grows = " Its evidence grows with the length." if getattr(cls, "grows", False) else ""
-        facts = {
-            name: getattr(catalog.make(what, "tasks"), name) for name in ("ability", "diffusion", "scope", "chance", "minimum")
-        }
+        made = catalog.make(what, "tasks")
+        grows = " Its evidence grows with the length." if made.grows else ""
+        facts = {name: getattr(made, name) for name in ("ability", "diffusion", "scope", "chance", "minimum")}
         told = ", ".join(f"{name} {value}" for name, value in facts.items())
         print(f"\n{told} tokens.{grows}")
         print(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 SCHEMA = 1
 """Version of the record; raised when a field changes its meaning."""
@@ -43,6 +43,15 @@ class TooLong(UserError):  # noqa: N818
     """An item that needs more tokens than it was asked for at."""
 
 
+class Turn(NamedTuple):
+    """A question and its answer, as they were said before."""
+
+    question: str
+    answer: str
+    prefill: str = ""
+    """How the answer began, where models are given that; put before `answer` then."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Item:
     """A question with its evidence, from which a prompt of any length can be built.
@@ -58,6 +67,10 @@ class Item:
     """Said before the context; the same for all items of a task, so that prompts share a prefix."""
     question: str
     """Said after the context. May hold {number0}, {number1}: see `answers`."""
+    turns: tuple[Turn, ...] = ()
+    """What was asked and answered over the same context before, first to last; `question` is then said after it."""
+    apart: bool = False
+    """Whether the context is read on its own, before the question is known, as where requests share it: see `Prompt.turns`."""
     answers: tuple[str, ...]
     """Accepted answers. `{number0}` stands for the number that passage 0 of the evidence got in the layout."""
     evidence: tuple[str, ...] = ()
@@ -70,6 +83,9 @@ class Item:
     """How one passage is written, as in `Passage {number}:\\n{text}`; plain text runs on without it."""
     ordered: bool = False
     """Whether the evidence keeps its order in the context."""
+    depths: tuple[float, ...] = ()
+    """Where each piece of the evidence lies [share of the noise], where the task fixes that; a layout's depth moves them
+    all with the first, at most to the end. Empty leaves it to the layout."""
     avoid: tuple[str, ...] = ()
     """Strings that no noise may contain, for they would answer the question or contradict it."""
     prefill: str = ""
@@ -103,7 +119,8 @@ class Prompt:
     tokens: int
     """What is really used of it, answer room included [tokens]; 0.99 length <= tokens <= length."""
     messages: tuple[Mapping[str, str], ...]
-    """Chat messages ({"role", "content"}); the last is the user's and holds context and question."""
+    """Chat messages ({"role", "content"}); the first is the user's and holds the context, the last the question. They are one
+    and the same but in a conversation."""
     text: str
     """What the model reads: messages through the template, or plain text, with the prefill."""
     prefill: str
@@ -112,7 +129,7 @@ class Prompt:
     question: str
     """The question alone, for reports."""
     evidence: tuple[tuple[int, int], ...]
-    """Where the evidence lies: character spans of the last message's content."""
+    """Where the evidence lies: character spans of the first message's content."""
     depths: tuple[float, ...]
     """Middle of each evidence span, 0 (start of the context) to 1 (its end)."""
     diffusion: float
@@ -126,6 +143,9 @@ class Prompt:
     """Strings that end the answer of a completion model."""
     shared_chars: int = 0
     """Length of the head of `text` that other prompts over the same haystack share [characters]."""
+    turns: tuple[int, ...] = ()
+    """Lengths of the heads of `text` that are read as prompts of their own before the rest is known: earlier turns, or the
+    context alone [characters]. To a model that keeps all it reads they make no difference; one that evicts does so at each."""
     note: str = ""
     """What a reader should know about how it was built, as that noise had to be repeated."""
     meta: Mapping[str, Any] = field(default_factory=dict)
@@ -215,6 +235,8 @@ class Record:
     """As `Score.parts`."""
     facets: Mapping[str, str] = field(default_factory=dict)
     """As `Item.facets`."""
+    levels: Mapping[str, str] = field(default_factory=dict)
+    """What the task declares of itself, as in {"diffusion": "middle", "scope": "low"}; the numbers are of the prompt."""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Models that helped to score, by their role: {"judge": "openai/gpt-5"}."""
     audit: str

@@ -14,6 +14,15 @@ from leadline.nouns import MARKS, Record
 
 SCRIPT = "document.documentElement.dataset.hacked='1'"
 HOSTILE = f"""</script><script>{SCRIPT}</script><!--<script><img src=x onerror="{SCRIPT}"><svg onload="{SCRIPT}">"""
+DECLARED = {
+    "needle": ("retrieval", "low", "low"),
+    "kv-retrieval": ("retrieval", "low", "low"),
+    "single-doc-qa": ("qa", "low", "low"),
+    "multi-doc-qa": ("qa", "middle", "low"),
+    "variable-tracking": ("tracking", "low", "low"),
+    "passage-count": ("counting", "middle", "high"),
+}
+"""Ability, diffusion and scope."""
 TASKS = {
     # name: (pieces of evidence, diffusion, scope, base score, where it has half fallen, how steeply)
     "needle": (1, 0.21, 0.33, 0.97, 1.3, 6.0),
@@ -63,11 +72,19 @@ def _record(
     name, number = rng.choice(["Marlow", "Idris", "Tamsin", "Oriel", "Bexley"]), rng.randrange(1000, 9999)
     got = number if right else rng.randrange(1000, 9999)
     octaves = math.log2(length / 128)
+    ability, *levels = DECLARED.get(task, ("", "", ""))
+    facets = {"turn": str(1 + i % 3)} if task == "kv-retrieval" else {}
+    if task.endswith("-qa"):
+        facets = {"language": ("en", "zh")[i % 2], "hops": str(1 + i % 2)}
     record = Record(
         cell=hashlib.sha256(f"{model}{method}{task}{length}".encode()).hexdigest()[:16],
         model=model,
         method=method,
         task=task,
+        ability=ability,
+        levels=dict(zip(("diffusion", "scope"), filter(None, levels), strict=False)),
+        facets=facets,
+        parts={"coverage": rng.random() * right, "words": rng.randrange(20, 90)} if task == "multi-doc-qa" else {},
         length=length,
         base=length <= 256,
         item=f"{task}-{i}",

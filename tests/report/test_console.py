@@ -46,6 +46,27 @@ def test_base_too_low_and_window_are_said(records) -> None:
     assert next(line for line in text.splitlines() if line.startswith("needle")).split()[-3] == "-"
 
 
+def test_groups_facets_and_figures_have_their_rows(records) -> None:
+    rows = records(samples=30)
+    text = table(summarise(rows), rows)
+    assert max(map(len, text.splitlines())) <= WIDTH
+    blocks = {block.splitlines()[0].split("  ")[0]: block.splitlines() for block in text.split("\n\n")}
+    assert [line.split()[0] for line in blocks["by ability (tasks)"][1:]] == ["counting", "qa", "retrieval", "tracking"]
+    assert [line.split()[0] for line in blocks["by diffusion (tasks)"][1:]] == ["low", "middle"]
+    assert blocks["by ability (tasks)"][3].split()[-1].startswith(("~", "≥", "≤"))
+    assert [line.split()[0] for line in blocks["kv-retrieval, by turn"][2:]] == ["1", "2", "3"]
+    figures = {line.split()[0]: line.split()[1] for line in blocks["multi-doc-qa, means beside the score"][2:]}
+    found = {p.part: p.mean for p in summarise(rows).groups[0].parts if p.length == 128}
+    assert figures == {"coverage": f"{found['coverage']:.2f}", "words": f"{found['words']:.1f}"}
+    alone = records(samples=8, tasks=["needle"])
+    assert "by ability" not in table(summarise(alone), alone)
+
+
+def test_a_facet_of_many_values_is_cut_and_says_so(records) -> None:
+    rows = [replace(r, facets={"row": r.item.split("-")[-1]}) for r in records(samples=60, tasks=["needle"])]
+    assert "and 36 more, in the report" in table(summarise(rows), rows)
+
+
 def test_without_records_there_is_no_cost_line_and_without_samples_no_table(records) -> None:
     rows = records(samples=5, tasks=["needle"])
     assert "Cost" not in table(summarise(rows))

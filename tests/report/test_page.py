@@ -127,6 +127,49 @@ def test_several_models_stand_side_by_side(records) -> None:
         assert said in html
 
 
+def test_groups_facets_and_figures_are_shown(demo) -> None:
+    groups = demo.split('<section id="groups">')[1].split("</section>")[0]
+    assert all(f">{name} <small" in groups for name in ("retrieval", "qa", "counting", "tracking", "middle", "high"))
+    assert 'class="fill on" style="--v:0.' in groups and "tasks, at 0." in groups
+    within = demo.split('<section id="within">')[1].split("</section>")[0]
+    for said in (">turn<", ">language<", ">hops<", "means beside the score", ">coverage<"):
+        assert said in within
+
+
+def test_groups_of_several_methods_stand_side_by_side(records) -> None:
+    rows = records(methods=["", "kivi(bits=2)"], samples=6)
+    html = page(rows, summarise(rows), INFO)
+    groups = html.split('<section id="groups">')[1].split("</section>")[0]
+    assert groups.count("<details") == 2 and ">plain</th>" in groups and ">kivi(bits=2)</th>" in groups
+    within = html.split('<section id="within">')[1].split("</section>")[0]
+    assert "zh · kivi(bits=2)" in within and "zh · plain" in within
+
+
+def test_one_task_of_a_kind_has_no_groups_and_no_facets(records) -> None:
+    rows = records(samples=4, tasks=["needle"])
+    html = page(rows, summarise(rows), INFO)
+    assert 'id="groups"' not in html and 'id="within"' not in html
+
+
+def test_hostile_groups_and_facets_stay_text(records, hostile) -> None:
+    rows = [
+        replace(r, ability=r.task + hostile, facets={hostile: hostile}, parts={hostile: 1.0})
+        for r in records(samples=3, tasks=["needle", "kv-retrieval"])
+    ]
+    html = page(rows, summarise(rows), INFO)
+    assert hostile not in html and html.count("<script") == 2
+
+
+def test_many_tasks_wait_for_a_click(records, monkeypatch) -> None:
+    rows = [
+        replace(r, task=f"{r.task}-{n}", cell=f"{r.cell}{n}")
+        for n in range(8)
+        for r in records(samples=3, tasks=["needle", "kv-retrieval"])
+    ]
+    html = page(rows, summarise(rows), INFO)
+    assert "By task, 16 charts" in html and "By task, 16 maps" in html and "hold one evidence (16)" in html
+
+
 def test_prior_knowledge_is_told(records) -> None:
     rows = [replace(r, prior=float(r.item.endswith("1"))) for r in records(samples=10, tasks=["needle"])]
     html = page(rows, summarise(rows), INFO)

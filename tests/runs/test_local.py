@@ -69,6 +69,26 @@ def test_sampling_and_room_reach_the_model(toy, tmp_path):
     assert request.text.endswith(" is")
 
 
+def test_the_turns_of_a_conversation_reach_the_model_and_its_records(toy, tmp_path):
+    result = run(
+        plan(tasks=parse_tasks("scbench-set(keys=words, turns=3)"), lengths=(512,), base=(), samples=5), tmp_path / "run"
+    )
+    asked = sorted((r for batch in toy.batches for r in batch), key=lambda r: (r.text, len(r.turns)))
+    assert sorted(len(r.turns) for r in asked) == [0, 0, 1, 1, 2]
+    for request in asked:
+        heads = [other.text for other in asked if other is not request and request.text.startswith(other.text)]
+        assert request.turns == tuple(map(len, sorted(heads, key=len)))
+        # What the next turn reads again is hinted at: all of it, but at the last.
+        assert (request.shared_chars == len(request.text)) == (len(request.turns) < 2)
+    assert sorted(r.facets["turn"] for r in result) == ["1", "1", "2", "2", "3"]
+    assert len({r.cluster for r in result}) == 2
+    # Nothing is asked again, and a larger run goes on in the same sessions.
+    more = run(
+        plan(tasks=parse_tasks("scbench-set(keys=words, turns=3)"), lengths=(512,), base=(), samples=6), tmp_path / "run"
+    )
+    assert len(more) == 6 and sum(map(len, toy.batches)) == 6
+
+
 def test_what_a_model_could_not_answer_is_in_the_audit(toy, tmp_path, monkeypatch):
     def generate(requests: list[Any]) -> list[Answer]:
         return [Answer(stop="window", error="over the window of 512", prompt_tokens=600) for _ in requests]

@@ -25,3 +25,8 @@ def specs_of(name: str) -> list[str]:
 
 
 SPECS = [spec for e in catalog.entries("tasks").values() if not e.members for spec in specs_of(e.id)]
+
+
+def label(spec: str) -> str:
+    """A spec as a test's name, without the folder, which differs between processes."""
+    return spec.replace(f"{FOLDER}/", "")

@@ -10,12 +10,12 @@ from leadline.data.haystack import Builder
 from leadline.nouns import Answer, UserError
 from leadline.tasks.base import Task
 
-from .conftest import SPECS
+from .conftest import SPECS, label
 
 LENGTH = 2048
 
 
-@pytest.fixture(params=SPECS)
+@pytest.fixture(params=SPECS, ids=label)
 def task(request) -> Task:
     return catalog.make(request.param, "tasks")
 
@@ -64,19 +64,19 @@ def test_another_items_gold_is_wrong(task, tokenizer):
 
 def test_evidence_lies_where_the_prompt_says(task, tokenizer):
     for item, prompt in built(task, tokenizer, n=3):
-        content = prompt.messages[-1]["content"]
+        content = prompt.messages[0]["content"]
         texts = [content[a:b] for a, b in prompt.evidence]
-        assert texts, "no evidence recorded"
+        assert texts or (task.natural and not item.evidence), "no evidence recorded"
         if not task.grows:
             assert sorted(texts) == sorted(item.evidence)
-        assert prompt.tokens == len(tokenizer.ids(prompt.text)) + item.answer_tokens
+        assert prompt.tokens == len(tokenizer.ids(prompt.text)) + prompt.answer_tokens
         assert (0 if task.natural else 0.99) * prompt.length <= prompt.tokens <= prompt.length
 
 
 def test_noise_holds_no_answer(task, tokenizer):
     """What must be avoided stands in the evidence, the distractors and the question alone."""
     for item, prompt in built(task, tokenizer, n=3):
-        content = prompt.messages[-1]["content"].removeprefix(item.instruction)
+        content = prompt.messages[0]["content"].removeprefix(item.instruction)
         for text in {*item.evidence, *item.distractors}:
             content = content.replace(text, "")
         context = content.rpartition(item.question.partition("{")[0])[0]
@@ -88,7 +88,8 @@ def test_items_are_stable_and_named_by_content(task):
     first, again, other = task.items(8, seed=1), task.items(12, seed=1), task.items(8, seed=2)
     assert first == again[:8]
     assert len({i.id for i in again}) == 12, "two items of one name"
-    assert not {i.id for i in first} & {i.id for i in other}
+    # A published set has only so many rows, and another seed another order of them.
+    assert task.natural or getattr(task, "data", "") or not {i.id for i in first} & {i.id for i in other}
     assert all(i.task == task.spec and i.cluster for i in first)
 
 

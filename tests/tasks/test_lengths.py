@@ -5,7 +5,7 @@ import pytest
 from leadline import catalog
 from leadline.data.haystack import Builder
 
-from .conftest import SPECS
+from .conftest import SPECS, label
 
 TASKS = [spec for spec in SPECS if not catalog.make(spec, "tasks").natural]
 TOKENIZERS = ["minnow", "bytes-plain", "bytes-chatml", "pieces-plain", "pieces-headers", "unigram-brackets", "merges-chatml"]
@@ -20,15 +20,15 @@ def fill(task, tokenizer, length, n=1):
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
-@pytest.mark.parametrize("spec", TASKS)
+@pytest.mark.parametrize("spec", TASKS, ids=label)
 def test_length_is_met(spec, name, tokenizer, tokenizer_of):
     task = catalog.make(spec, "tasks")
-    for length in (task.minimum, 2 * task.minimum + 11, 4096, 16384):
+    for length in sorted({task.minimum, 2 * task.minimum + 11, max(4096, task.minimum), max(16384, task.minimum)}):
         fill(task, tokenizer if name == "minnow" else tokenizer_of(name), length, n=2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["minnow", "bytes-chatml", "pieces-headers"])
-@pytest.mark.parametrize("spec", TASKS)
+@pytest.mark.parametrize("spec", TASKS, ids=label)
 def test_a_million_tokens(spec, name, tokenizer, tokenizer_of):
     fill(catalog.make(spec, "tasks"), tokenizer if name == "minnow" else tokenizer_of(name), 1 << 20)

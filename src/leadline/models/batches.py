@@ -33,6 +33,8 @@ class Request:
     """Seed of this request's own sampling."""
     shared_chars: int = 0
     """Length of the head of `text` that later requests will share [characters]; a hint to keep its cache."""
+    turns: tuple[int, ...] = ()
+    """Lengths of the heads of `text` that are read as prompts of their own, as `Prompt.turns` [characters]."""
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,9 @@ class Writer:
 class Loop:
     """Feeds token ids to a model and lets writers take what comes out."""
 
+    continues = True
+    """Whether a prompt can go on from the cache of another."""
+
     def __init__(self, module: PreTrainedModel, chunk: int) -> None:
         """Args: module: a causal language model; chunk: tokens fed at once, all rows together."""
         self.module = module

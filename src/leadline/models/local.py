@@ -12,6 +12,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from transformers import Cache, PreTrainedModel
 
     from leadline.models.decode import Writer
+    from leadline.models.sessions import Goes
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -90,6 +92,7 @@ class LocalModel:
 
         from leadline.models import memory
         from leadline.models.decode import Loop
+        from leadline.models.sessions import Sessions
 
         self.spec, self.folder, self.module, self.tokenizer = spec, folder, module, tokenizer
         self.config = module.config.get_text_config(decoder=True)
@@ -111,6 +114,7 @@ class LocalModel:
         self._ends = _end_ids(module)
         self._special = {t.content: i for i, t in tokenizer.core.get_added_tokens_decoder().items() if t.special}
         self._kept: tuple[list[int], Cache] | None = None
+        self._sessions = Sessions()
         self._lock = threading.Lock()
         # The first forward of a process loads kernels; no answer's time and memory should hold that.
         with torch.no_grad():
@@ -139,6 +143,7 @@ class LocalModel:
     def forget(self) -> None:
         """Drop the kept prefix, so that the next prompts are read from their start."""
         self._kept = None
+        self._sessions.forget()
 
     def generate(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer requests, in their order.
@@ -165,6 +170,9 @@ class LocalModel:
             else:
                 asked.append(row)
         with self._lock:
+            asked, talks = self._talks(asked)
+            for one in talks:
+                answers.update(self._attempt([one.row], 0, one))
             for group in self._plan(asked):
                 for batch in batches(group.rows, self.batch_tokens):
                     answers.update(self._attempt(batch, group.prefix))
@@ -174,6 +182,17 @@ class LocalModel:
         from leadline.models import caches
 
         return caches.plain(self.module.config)
+
+    def _talks(self, rows: list[Row]) -> tuple[list[Row], list[Goes]]:
+        """Part the rows that are read at once from those read in several goes, where that makes a difference."""
+        from leadline.models import caches, sessions
+
+        # The first turn of a conversation is an ordinary prompt, but for that all of it is gone on from.
+        talks = [row for row in rows if row.request.turns or row.request.shared_chars == len(row.request.text)]
+        if not talks or not self.loop.continues or caches.shareable(self.make_cache()):
+            return rows, []
+        rest = [row for row in rows if row not in talks]
+        return rest, sessions.order([sessions.goes(row, self.tokenizer.ends) for row in talks])
 
     def _plan(self, rows: list[Row]) -> list[Group]:
         from leadline.models import caches
@@ -191,12 +210,12 @@ class LocalModel:
                 groups = [g for g in groups if g.rows] + [Group(head, (row,))]
         return groups
 
-    def _attempt(self, rows: list[Row], prefix: int) -> dict[int, Answer]:
+    def _attempt(self, rows: list[Row], prefix: int, talk: Goes | None = None) -> dict[int, Answer]:
         """Answer a batch; where memory runs out, first without what was kept, then in halves."""
         from leadline.models import memory
 
         try:
-            return self._answer(rows, prefix)
+            return self._answer(rows, prefix, talk)
         except (RuntimeError, MemoryError) as error:
             if not memory.ran_out(error):
                 raise
@@ -208,6 +227,8 @@ class LocalModel:
             return self._attempt(rows[:half], prefix) | self._attempt(rows[half:], prefix)
         if prefix:
             return self._attempt(rows, 0)
+        if talk is not None and talk.kept:
+            return self._attempt(rows, 0, replace(talk, kept=0))
         return {rows[0].index: Answer(stop="error", error=problem, prompt_tokens=len(rows[0].ids))}
 
     def _free(self) -> None:
@@ -218,7 +239,7 @@ class LocalModel:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _answer(self, rows: list[Row], prefix: int) -> dict[int, Answer]:
+    def _answer(self, rows: list[Row], prefix: int, talk: Goes | None = None) -> dict[int, Answer]:
         import torch
 
         from leadline.models import caches, memory
@@ -228,6 +249,7 @@ class LocalModel:
         head = rows[0].ids[:prefix]
         warm = bool(prefix and self._kept and self._kept[0][:prefix] == head)
         held = memory.tensor_bytes(self._kept[1]) if warm and self._kept else 0
+        held += memory.tensor_bytes(self._sessions.cache) if talk is not None else 0
         if prefix and not warm:
             self.forget()
         peak = memory.Peak(self.device)
@@ -235,6 +257,11 @@ class LocalModel:
         length = max(len(row.ids) for row in rows)
         pads = [length - len(row.ids) for row in rows]
         with torch.no_grad():
+            if talk is not None:
+                logits, cache, there = self._sessions.read(talk, self.loop, self.make_cache, self.share_prefix)
+                writers = [Writer(talk.row, self._row_ends(talk.row), self._decode, there)]
+                self.loop.decode(logits, length, [0], cache, writers)
+                return self._costed(writers, cache, begun, peak, held)
             cache = self.make_cache()
             if prefix:
                 source = self._kept[1] if warm and self._kept else self._read(head)
@@ -249,8 +276,13 @@ class LocalModel:
                 writers[0].cached = 0
             logits = self.loop.prefill(ids, pads, cache)
             self.loop.decode(logits, length, pads, cache, writers)
-        share = len(rows)
-        top = peak.bytes()
+        return self._costed(writers, cache, begun, peak, held)
+
+    def _costed(self, writers: list[Writer], cache: Cache, begun: float, peak: Any, held: int) -> dict[int, Answer]:
+        """The answers with what they cost."""
+        from leadline.models import memory
+
+        share, top = len(writers), peak.bytes()
         costs = {
             "peak_bytes": None if top is None else (top + held) // share,
             "cache_bytes": memory.tensor_bytes(cache) // share,

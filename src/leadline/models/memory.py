@@ -36,7 +36,8 @@ def tensor_bytes(holder: Any) -> int:
     """Bytes of all tensor storages that an object holds, each counted once, spare room in them included.
 
     Walks lists, tuples, dicts and the attributes of objects of transformers and of this package, so that it
-    counts any cache. Storages count in whole: a view of a larger tensor keeps all of it in memory.
+    counts any cache. Storages count in whole: a view of a larger tensor keeps all of it in memory. Objects whose `counted` is
+    False are left out.
     """
     storages: dict[tuple[str, int], int] = {}
     seen: set[int] = set()
@@ -55,7 +56,7 @@ def tensor_bytes(holder: Any) -> int:
             seen.add(id(value))
             for part in value.values():
                 walk(part)
-        elif hasattr(value, "__dict__") and not isinstance(value, type | torch.nn.Module):
+        elif hasattr(value, "__dict__") and not isinstance(value, type | torch.nn.Module) and getattr(value, "counted", True):
             seen.add(id(value))
             walk(vars(value))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from leadline.nouns import Record
 from leadline.report import view, words
 from leadline.scoring.longscore import LongScore
+from leadline.scoring.slices import Part
 from leadline.scoring.summary import Summary
 
 WIDTH = 100
@@ -16,7 +18,11 @@ NAME = 23
 
 LAST = 11
 """Width of the column of breakdown lengths."""
+MOST = 24
+"""Values of a facet that are shown."""
 HEAD = "score, 95 % interval"
+Row = tuple[str, Mapping[int, Any], str]
+"""Name, what there is at each length (`Cell`, `Point`, `Facet`, `Part`), and where it breaks down."""
 
 
 def table(summary: Summary, records: Sequence[Record] = ()) -> str:
@@ -64,29 +70,63 @@ def _longscore(longscore: LongScore) -> str:
 
 
 def _scores(one: view.Series) -> list[str]:
-    """Rows of tasks, columns of lengths; further lengths go into a further block."""
-    cells = {(c.task, c.length): c for c in one.group.cells}
-    rows = [*one.curves, *(["mean"] if len(one.curves) > 1 else [])]
-    name = min(NAME, max(len(r) for r in [*rows, HEAD]))
+    """The tasks, groups of tasks, facets of the items and figures beside the score, each by length."""
+    cells: dict[str, dict[int, Any]] = {task: {} for task in one.curves}
+    for c in one.group.cells:
+        cells[c.task][c.length] = c
+    rows: list[Row] = [(task, cells[task], words.bound(one.group.breakdown_tasks[task])) for task in cells]
+    if len(rows) > 1:
+        rows.append(("mean", {p.length: p for p in one.curve if p.complete}, words.bound(one.group.breakdown)))
+    blocks: list[tuple[str, list[Row]]] = [(HEAD, rows)]
+    for by, slices in view.groupings(one):
+        blocks.append(
+            (
+                f"by {by} (tasks)",
+                [
+                    (f"{s.value} ({len(s.tasks)})", {p.length: p for p in s.points if p.complete}, words.bound(s.breakdown))
+                    for s in slices
+                ],
+            )
+        )
+    width = min(NAME, max(len(name) for head, rows in blocks for name in (head, *(row[0] for row in rows))))
+    lines = [line for head, rows in blocks for line in ["", *_grid(head, rows, one, width)]][1:]
+    lines += ["* base"] if one.base else []
+    for task, facet, values in view.facets(one):
+        lines += ["", *_wrap(f"{task}, by {facet}")]
+        lines += _grid("", [(f"  {value or '-'}", at, "") for value, at in list(values.items())[:MOST]], one, width)
+        if len(values) > MOST:
+            lines.append(f"  and {len(values) - MOST} more, in the report")
+    for task, figures in view.parts(one):
+        lines += ["", *_wrap(f"{task}, means beside the score")]
+        lines += _grid("", [(f"  {name}", at, "") for name, at in figures.items()], one, width)
+    return lines
+
+
+def _grid(head: str, rows: Sequence[Row], one: view.Series, name: int) -> list[str]:
+    """Rows by length, and where each breaks down; lengths that do not fit into the width go into a further block."""
     width = 11
+    falls = any(fall for _, _, fall in rows)
+    lengths = one.lengths
     fit = (WIDTH - name - LAST) // width
-    falls = {**one.group.breakdown_tasks, "mean": one.group.breakdown}
-    mean = {p.length: p for p in one.curve if p.complete}
     lines: list[str] = []
-    for start in range(0, len(one.lengths), fit):
-        some = one.lengths[start : start + fit]
+    for start in range(0, len(lengths), fit):
+        some = lengths[start : start + fit]
         names = "".join(f"{words.length(n) + ('*' if n in one.base else ''):>{width}}" for n in some)
-        lines.append(f"{HEAD:{name}}{names}{'' if start else 'breaks at':>{LAST}}".rstrip())
-        for task in rows:
-            line = f"{_cut(task, name):{name}}"
-            for n in some:
-                cell = mean.get(n) if task == "mean" else cells.get((task, n))
-                known = cell is not None and cell.score is not None
-                said = f"{words.score(cell.score)} {words.span(cell.low, cell.high):>6}" if cell and known else "-"
-                line += f"{said:>{width}}"
-            lines.append(f"{line}{'' if start else words.bound(falls[task]):>{LAST}}".rstrip())
+        lines.append(f"{head:{name}}{names}{'breaks at' if falls and not start else '':>{LAST}}".rstrip())
+        for row, at, fall in rows:
+            line = f"{_cut(row, name):{name}}" + "".join(f"{_said(at.get(n)):>{width}}" for n in some)
+            lines.append(f"{line}{'' if start else fall:>{LAST}}".rstrip())
         lines.append("")
-    return [*lines[:-1], *(["* base"] if one.base else [])]
+    return lines[:-1]
+
+
+def _said(found: Any) -> str:
+    """A score with its interval, or a mean."""
+    if found is None:
+        return "-"
+    if isinstance(found, Part):
+        return words.figure(found.mean)
+    return "-" if found.score is None else f"{words.score(found.score)} {words.span(found.low, found.high):>6}"
 
 
 def _audit(one: view.Series) -> list[str]:

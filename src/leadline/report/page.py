@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from leadline.nouns import Record, UserError
-from leadline.report import parts, reader, sections, svg, view, words
+from leadline.report import groups, parts, reader, sections, svg, view, words
 from leadline.report.svg import esc
 from leadline.scoring.breakdown import SHARE
 from leadline.scoring.summary import Summary
@@ -52,8 +52,10 @@ def page(records: Sequence[Record], summary: Summary, info: Mapping[str, Any]) -
     chapters = [
         ("scores", "LongScore and breakdown length", sections.scores(many, summary)),
         ("lengths", "Score by length", sections.lengths(many, trained)),
+        ("groups", "By ability, diffusion and scope", groups.groups(many)),
         ("depth", "Score by depth and length", sections.depth(many)),
-        ("difficulty", "Score by diffusion and scope", sections.difficulty(many)),
+        ("difficulty", "Where the prompts lie", sections.difficulty(many)),
+        ("within", "Within the tasks", groups.within(many)),
         ("trade", "Quality against cost", sections.trade(many)),
         ("audit", "Audit", sections.audit(many)),
         ("prior", "Prior knowledge", sections.prior(records)),

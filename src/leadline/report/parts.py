@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from leadline.report import svg, view
+from leadline.report import svg, view, words
 from leadline.report.svg import esc
+from leadline.scoring.breakdown import Breakdown
+from leadline.scoring.longscore import LongScore
 
 
 class Shown(NamedTuple):
@@ -15,11 +17,13 @@ class Shown(NamedTuple):
     value: str
     small: str = ""
     html: str = ""
+    fill: float | None = None
+    """A score that the cell is filled with as a heat map is [0 to 1]."""
 
 
-def cell(value: object, small: str = "", html: str = "") -> Shown:
+def cell(value: object, small: str = "", html: str = "", fill: float | None = None) -> Shown:
     """A cell from whatever prints; all but `html` is escaped when the table is made."""
-    return Shown(str(value), small, html)
+    return Shown(str(value), small, html, fill)
 
 
 def table(
@@ -33,7 +37,8 @@ def table(
 
     def box(i: int, c: Shown) -> str:
         small = f' <small style="min-width:{0.9 * room[i]:.1f}ch">{esc(c.small)}</small>' if room[i] else ""
-        return f"<td{kinds[i]}>{c.html}{esc(c.value)}{small}</td>"
+        fill = "" if c.fill is None else f' class="fill {svg.ink(c.fill)}" style="--v:{c.fill:.2f}"'
+        return f"<td{fill or kinds[i]}>{c.html}{esc(c.value)}{small}</td>"
 
     def line(row: Sequence[Shown], last: bool) -> str:
         if len(row) == 1 and len(head) > 1:
@@ -44,6 +49,30 @@ def table(
     tops = "".join(f'<th scope="col"{kind}>{esc(name)}</th>' for kind, name in zip(kinds, head, strict=True))
     region = f'<div class="scroll" tabindex="0" role="region" aria-label="{esc(label)}">'
     return f"{region}<table><thead><tr>{tops}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def details(name: str, content: str, opened: bool = False) -> str:
+    """A part that opens at a click."""
+    return f"<details{' open' if opened else ''}><summary>{esc(name)}</summary>{content}</details>"
+
+
+def score(found: Any, fill: bool = False) -> Shown:
+    """A score with its interval (of a `Cell`, `Point` or `Facet`), or a dash."""
+    if found is None or found.score is None:
+        return Shown("–")
+    return Shown(words.score(found.score), words.span(found.low, found.high), fill=found.score if fill else None)
+
+
+def long(longscore: LongScore | None) -> Shown:
+    """A LongScore with its interval."""
+    if longscore is None or longscore.value is None:
+        return Shown("–")
+    return Shown(words.change(longscore.value), words.changes(longscore.low, longscore.high))
+
+
+def fall(found: Breakdown | None) -> Shown:
+    """A breakdown length with its interval."""
+    return Shown("–") if found is None else Shown(words.bound(found), "" if found.censored else words.reach(found))
 
 
 def prose(text: str) -> str:

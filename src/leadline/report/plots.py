@@ -244,8 +244,9 @@ def difficulty(one: view.Series) -> Figure | None:
             own = [p for p in places if p.task == task]
             axes.plot([p.scope for p in own], [p.diffusion for p in own], color=RULE, lw=1.5, zorder=2)
         _labels(axes, places, sizes)
-        for (diffuse, wide), (score, n) in view.quadrants(one.records).items():
-            said, at = f"mean {words.score(score)}, n = {n:,}", (0.985 if wide else 0.015, 0.975 if diffuse else 0.025)
+        for q in one.group.quadrants:
+            wide, diffuse = q.scope == "high", q.diffusion == "high"
+            said, at = f"mean {words.score(q.score)}, n = {q.n:,}", (0.985 if wide else 0.015, 0.975 if diffuse else 0.025)
             sides: Any = {"ha": "right" if wide else "left", "va": "top" if diffuse else "bottom"}
             axes.text(*at, said, color=SOFT, fontsize=8, **sides)
         bar = figure.colorbar(dots, ax=axes, fraction=0.03, pad=0.03)

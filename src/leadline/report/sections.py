@@ -12,16 +12,17 @@ from typing import Any
 
 from leadline.nouns import NOT_ASKED, Record
 from leadline.report import svg, view, words
-from leadline.report.parts import Shown, cell, heading, key, table
+from leadline.report.parts import Shown, cell, details, fall, heading, key, long, score, table
 from leadline.report.svg import esc
-from leadline.scoring.breakdown import Breakdown
 from leadline.scoring.longscore import LongScore
-from leadline.scoring.summary import Cell, Comparison, Summary, prior_rate, summarise, without_prior
+from leadline.scoring.summary import Comparison, Summary, prior_rate, summarise, without_prior
 
 Section = tuple[str, str]
 """What it shows, in a sentence, and its HTML; '' where it has nothing to show."""
 MOST_CELLS = 400
 """Cell keys that are listed."""
+MANY = 12
+"""Tasks of whom each has a chart or a row of its own in plain sight; those of more wait for a click."""
 COSTS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "seconds": ("time of a sample, median", words.duration),
     "ttft_s": ("time to first token, median", words.duration),
@@ -37,35 +38,15 @@ def interval(longscore: LongScore) -> str:
     return f"95 %: {words.changes(longscore.low, longscore.high)}" if longscore.low is not None else ""
 
 
-def _long(longscore: LongScore | None) -> Shown:
-    if longscore is None or longscore.value is None:
-        return cell("–")
-    return cell(words.change(longscore.value), words.changes(longscore.low, longscore.high))
-
-
-def _fall(found: Breakdown | None) -> Shown:
-    return cell("–") if found is None else cell(words.bound(found), "" if found.censored else words.reach(found))
-
-
-def _score(found: Cell | None) -> Shown:
-    return (
-        cell("–") if found is None or found.score is None else cell(words.score(found.score), words.span(found.low, found.high))
-    )
-
-
-def _details(name: str, content: str, opened: bool = False) -> str:
-    return f"<details{' open' if opened else ''}><summary>{esc(name)}</summary>{content}</details>"
-
-
 def scores(many: Sequence[view.Series], summary: Summary) -> Section:
     """LongScore and breakdown of every group, by task, and paired differences."""
     columns: list[tuple[str, Callable[[view.Series], Shown]]] = [
         ("score", lambda one: cell(words.score(one.group.score))),
         ("base", lambda one: cell(words.score(one.group.longscore.base))),
-        ("LongScore", lambda one: _long(one.group.longscore)),
+        ("LongScore", lambda one: long(one.group.longscore)),
         ("chance left in", lambda one: cell(words.change(one.group.longscore.raw))),
-        ("ratios first", lambda one: _long(one.group.longscore.ratios_first)),
-        ("breakdown [tokens]", lambda one: _fall(one.group.breakdown)),
+        ("ratios first", lambda one: long(one.group.longscore.ratios_first)),
+        ("breakdown [tokens]", lambda one: fall(one.group.breakdown)),
         (
             "note",
             lambda one: cell("; ".join(dict.fromkeys(filter(None, (one.group.longscore.note, one.group.breakdown.note))))),
@@ -82,15 +63,13 @@ def scores(many: Sequence[view.Series], summary: Summary) -> Section:
         each = [
             [
                 cell(t),
-                *(
-                    c
-                    for one in many
-                    for c in (_long(one.group.longscore_tasks.get(t)), _fall(one.group.breakdown_tasks.get(t)))
-                ),
+                *(c for one in many for c in (long(one.group.longscore_tasks.get(t)), fall(one.group.breakdown_tasks.get(t)))),
             ]
             for t in tasks
         ]
-        content += _details("By task", table(["task", *head], each, "LongScore and breakdown by task"), len(many) == 1)
+        content += details(
+            "By task", table(["task", *head], each, "LongScore and breakdown by task"), len(many) == 1 and len(tasks) <= MANY
+        )
     why = (
         "LongScore is how much of the score at base lengths is lost or won at long ones: 0 % nothing lost, −100 % all. "
         "The breakdown length is where the score falls under a share of the base."
@@ -120,7 +99,7 @@ def _differences(many: Sequence[view.Series], summary: Summary) -> str:
     head = ["", "difference [points of 100]", "p (Holm)", "samples that both have"]
     content = table(head, whole, "Differences") if whole else ""
     by_task = table(["task", *head[1:]], each, "Differences by task") if each else ""
-    by_task = _details("By task", by_task) if content and by_task else by_task
+    by_task = details("By task", by_task) if content and by_task else by_task
     return f"<h3>Against {esc(first)}, sample by sample</h3>{content}{by_task}"
 
 
@@ -133,28 +112,30 @@ def lengths(many: Sequence[view.Series], trained: Mapping[str, int]) -> Section:
     mark = next(iter(at)) if len(at) == 1 else None
     base = sorted({n for one in many for n in one.base})
     lines = [(i, one.label, one.curve) for i, one in enumerate(many)]
-    fall = only.breakdown if only else None
+    broken = only.breakdown if only else None
     content = svg.curves(
-        lines, title="Mean score over the tasks by length", base=base, breakdown=fall, trained=mark, width=1000
+        lines, title="Mean score over the tasks by length", base=base, breakdown=broken, trained=mark, width=1000
     )
     figures = []
     tasks = list(dict.fromkeys(t for one in many for t in one.curves))
     for task in tasks if len(tasks) > 1 else []:
         own = [(i, one.label, one.curves.get(task, ())) for i, one in enumerate(many)]
-        fall = only.breakdown_tasks.get(task) if only else None
+        broken = only.breakdown_tasks.get(task) if only else None
         chart = svg.curves(
-            own, title=f"Score by length, {task}", base=base, breakdown=fall, trained=mark, width=330, height=190, small=True
+            own, title=f"Score by length, {task}", base=base, breakdown=broken, trained=mark, width=330, height=190, small=True
         )
-        aside = f"<small>{esc(words.bound(fall))}</small>" if fall is not None and fall.tokens else ""
+        aside = f"<small>{esc(words.bound(broken))}</small>" if broken is not None and broken.tokens else ""
         figures.append(f"<figure><figcaption>{esc(task)}{aside}</figcaption>{chart}</figure>" if chart else "")
-    content += f'<h3>By task</h3><div class="grid">{"".join(figures)}</div>' if figures else ""
+    grid = f'<div class="grid">{"".join(figures)}</div>'
+    if figures:
+        content += f"<h3>By task</h3>{grid}" if len(figures) <= MANY else details(f"By task, {len(figures)} charts", grid)
     columns = sorted({n for one in many for n in one.lengths})
     rows = []
     for i, one in enumerate(many):
         cells = {(c.task, c.length): c for c in one.group.cells}
         rows += [] if only else [heading(i, one)]
-        rows += [[cell(task), *(_score(cells.get((task, n))) for n in columns)] for task in one.curves]
-    content += _details("All scores", table(["", *map(words.length, columns)], rows, "All scores"))
+        rows += [[cell(task), *(score(cells.get((task, n))) for n in columns)] for task in one.curves]
+    content += details("All scores", table(["", *map(words.length, columns)], rows, "All scores"))
     incomplete = any(not p.complete for one in many for p in one.curve)
     why = "Points of 100, mean over the tasks, with 95 % intervals; the shaded lengths are the base." + (
         " Open dots: not all tasks have scores at that length." if incomplete else ""
@@ -171,13 +152,19 @@ def depth(many: Sequence[view.Series]) -> Section:
         named = [(m.title, m) for m in found[0][1]]
     else:
         named = [(one.label, maps[0]) for one, maps in found]
-    figures = "".join(f"<figure><figcaption>{esc(name)}</figcaption>{svg.heat(m)}</figure>" for name, m in named)
-    tasks = ", ".join(m.title for m in found[0][1] if m.title != view.TOGETHER)
+    figures = [f"<figure><figcaption>{esc(name)}</figcaption>{svg.heat(m)}</figure>" for name, m in named]
+    tasks = [m.title for m in found[0][1] if m.title != view.TOGETHER]
     why = (
-        f"Tasks whose prompts hold one evidence ({tasks}): how deep it lay, 0 % at the start of the context, and how it "
-        "scored. The fuller the colour, the better."
+        f"Tasks whose prompts hold one evidence ({', '.join(tasks) if len(tasks) <= MANY else len(tasks)}): how deep it lay, "
+        "0 % at the start of the context, and how it scored. The fuller the colour, the better."
     )
-    return why, f'<div class="grid">{figures}</div>'
+    if len(figures) <= MANY:
+        return why, f'<div class="grid">{"".join(figures)}</div>'
+    rest = details(
+        f"{'By task' if len(many) == 1 else 'The others'}, {len(figures) - 1} maps",
+        f'<div class="grid">{"".join(figures[1:])}</div>',
+    )
+    return why, f'<div class="grid">{figures[0]}</div>{rest}'
 
 
 def difficulty(many: Sequence[view.Series]) -> Section:
@@ -187,7 +174,7 @@ def difficulty(many: Sequence[view.Series]) -> Section:
         found = view.places(one.records)
         if found:
             width = 640 if len(many) == 1 else 480
-            chart = svg.scatter(found, view.quadrants(one.records), f"Score by diffusion and scope, {one.label}", width)
+            chart = svg.scatter(found, one.group.quadrants, f"Score by diffusion and scope, {one.label}", width)
             figures.append(f"<figure>{f'<figcaption>{esc(one.label)}</figcaption>' if len(many) > 1 else ''}{chart}</figure>")
     why = (
         "Where each task lies: how hard its evidence is to find, and how much of it there is. One dot a length, larger for "
@@ -249,7 +236,7 @@ def prior(records: Sequence[Record]) -> Section:
         return "", ""
     left = without_prior(records)
     rest = view.series(summarise(left)) if left else []
-    rows = [[cell(o.label), cell(words.score(o.group.score)), _long(o.group.longscore), _fall(o.group.breakdown)] for o in rest]
+    rows = [[cell(o.label), cell(words.score(o.group.score)), long(o.group.longscore), fall(o.group.breakdown)] for o in rest]
     why = (
         f"Asked without their context, the same questions score {words.score(rate)} of 100. Below, only the items that none of "
         f"the compared models knew: {len(left):,} of {len(records):,} samples."
@@ -277,7 +264,7 @@ def cost(many: Sequence[view.Series]) -> Section:
     pairs = [(heading(i, one), costs) for i, (one, costs) in enumerate(zip(many, found, strict=True)) if costs]
     together = [row(name[0], costs[-1]) for name, costs in pairs]
     each = [r for name, costs in pairs for r in [name, *by_length(costs[:-1])]]
-    lengths = _details("By length", table(["length", *head], each, "Cost and time by length"))
+    lengths = details("By length", table(["length", *head], each, "Cost and time by length"))
     return why, table(["", *head], together, "Cost and time") + lengths if together else ""
 
 
@@ -294,7 +281,7 @@ def identity(records: Sequence[Record], info: Mapping[str, Any]) -> Section:
         content += f"<p>The first {MOST_CELLS:,} of {len(cells):,} cells.</p>"
     why = "A cell's key is the hash of all that could change its answers: weights, method, task, length, tokenizer, sampling."
     # The cells of run.json are those of the table, and its notes stand at the top of the page.
-    return why, _list(_without(info, {"notes", "cells"})) + _details(f"{len(cells):,} cells and their keys", content)
+    return why, _list(_without(info, {"notes", "cells"})) + details(f"{len(cells):,} cells and their keys", content)
 
 
 def _without(values: Mapping[str, Any], left_out: set[str]) -> dict[str, Any]:

@@ -11,12 +11,15 @@ from collections.abc import Callable, Sequence
 
 from leadline.report import view, words
 from leadline.scoring.breakdown import Breakdown
+from leadline.scoring.slices import Quadrant
 
 COLOURS = 8
 """Line colours of the style sheet: classes c0 to c7, then again from the start with dashes."""
 LETTER = 7.4
 """Width that a letter of a bold label may have [px]; fonts differ, so it is a wide one."""
 
+NAMED = 16
+"""Tasks whose dots carry their names; those of more are named where one points at them."""
 WIDE = 600
 """Charts from this width on are scrolled, not shrunk, on a small screen [px]."""
 
@@ -29,6 +32,11 @@ def esc(text: object) -> str:
 def colour(index: int) -> str:
     """Classes of a series' colour."""
     return f"c{index % COLOURS}" + (" dash" if index >= COLOURS else "")
+
+
+def ink(score: float) -> str:
+    """Class of the text on a field that is filled by a score."""
+    return "on" if score > 0.55 else "off"
 
 
 def short(text: str, letters: int) -> str:
@@ -243,8 +251,7 @@ def heat(one: view.Heat, width: int = 340) -> str:
                 )
             )
             if cell >= 24:
-                kind = "on" if value > 0.55 else "off"
-                body.append(_text(px + cell / 2, py + row / 2 + 4, words.score(value), f"heattext {kind}", "middle"))
+                body.append(_text(px + cell / 2, py + row / 2 + 4, words.score(value), f"heattext {ink(value)}", "middle"))
     every = math.ceil(40 / cell)
     for c, n in enumerate(one.lengths):
         if (len(one.lengths) - 1 - c) % every == 0:
@@ -252,14 +259,12 @@ def heat(one: view.Heat, width: int = 340) -> str:
     return _wrap(left + cell * len(one.lengths) + 8, bottom + 22, f"Score by depth and length, {one.title}", body)
 
 
-def scatter(
-    places: Sequence[view.Place], corners: dict[tuple[bool, bool], tuple[float, int]], title: str, width: int = 640
-) -> str:
+def scatter(places: Sequence[view.Place], corners: Sequence[Quadrant], title: str, width: int = 640) -> str:
     """Difficulty of each task (scope to the right, diffusion up), a dot for each length, small to large; colour is score.
 
     Args:
         places: of the tasks.
-        corners: mean score and samples by (diffusion high, scope high).
+        corners: mean score and samples by low and high coordinates.
         title: what is read aloud.
         width: [px].
     """
@@ -278,9 +283,11 @@ def scatter(
         "diffusion: how hard it is to find</text>"
     )
     taken: list[Box] = []
-    for (diffuse, wide), (score, n) in corners.items():
-        px, py = width - right - 8 if wide else left + 8, top + 16 if diffuse else bottom - 8
-        body.append(_text(px, py, f"mean {words.score(score)}, n = {n:,}", "corner", "end" if wide else "start"))
+    for q in corners:
+        wide = q.scope == "high"
+        px, py = width - right - 8 if wide else left + 8, top + 16 if q.diffusion == "high" else bottom - 8
+        tip = f"95 %: {words.span(q.low, q.high)}"
+        body.append(_text(px, py, f"mean {words.score(q.score)}, n = {q.n:,}", "corner", "end" if wide else "start", tip))
         taken.append((px - 110, py - 12, px, py) if wide else (px, py - 12, px + 110, py))
     tasks = list(dict.fromkeys(p.task for p in places))
     shortest, longest = min(p.length for p in places), max(p.length for p in places)
@@ -296,7 +303,7 @@ def scatter(
             tip += f" (diffusion {p.diffusion:.2f}, scope {p.scope:.2f})"
             body.append(_circle(px, py, r, "heat ring", tip, f' style="--v:{p.score:.3f}"'))
     frame = (left + 2, top + 2, width - right - 2, bottom - 2)
-    for task in tasks:
+    for task in tasks if len(tasks) <= NAMED else []:
         box, anchor = beside(dots[task], len(short(task, 26)) * LETTER, taken, frame)
         taken.append(box)
         body.append(_text(box[0] if anchor == "start" else box[2], box[3] - 3, short(task, 26), "label", anchor, task))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from leadline.nouns import NOT_ASKED, Record
+from leadline.scoring.slices import GROUPINGS, Facet, Part, Point, Slice, mean_curve
 from leadline.scoring.summary import Group, Key, Summary, key
 
 DEPTHS = 5
@@ -20,19 +21,6 @@ TOGETHER = "all of them together"
 """Title of the depth map of several tasks."""
 PLAIN = "plain"
 """Said of a model without any method, beside others with one."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """A mean score at one length [0 to 1]."""
-
-    length: int
-    score: float
-    low: float
-    high: float
-    n: int
-    complete: bool = True
-    """Whether every task of the group was measured at this length."""
 
 
 @dataclass(frozen=True)
@@ -52,28 +40,12 @@ class Series:
     @cached_property
     def curves(self) -> dict[str, tuple[Point, ...]]:
         """Score by length of each task, shortest first."""
-        curves: dict[str, list[Point]] = {c.task: [] for c in self.group.cells}
-        for c in sorted(self.group.cells, key=lambda c: c.length):
-            if c.score is not None and c.low is not None and c.high is not None:
-                curves[c.task].append(Point(c.length, c.score, c.low, c.high, c.n))
-        return {task: tuple(points) for task, points in curves.items()}
+        return self.group.curves
 
     @cached_property
     def curve(self) -> tuple[Point, ...]:
-        """Mean over the tasks; its interval adds their half widths as independent errors, each side for itself."""
-        at: dict[int, list[Point]] = defaultdict(list)
-        for points in self.curves.values():
-            for p in points:
-                at[p.length].append(p)
-        mean = []
-        for length, points in sorted(at.items()):
-            k = len(points)
-            centre = sum(p.score for p in points) / k
-            down = sum((p.score - p.low) ** 2 for p in points) ** 0.5 / k
-            up = sum((p.high - p.score) ** 2 for p in points) ** 0.5 / k
-            n = sum(p.n for p in points)
-            mean.append(Point(length, centre, max(0.0, centre - down), min(1.0, centre + up), n, k == len(self.curves)))
-        return tuple(mean)
+        """Mean over the tasks at each length."""
+        return mean_curve(self.curves)
 
     @cached_property
     def base(self) -> tuple[int, ...]:
@@ -84,6 +56,28 @@ class Series:
     def lengths(self) -> list[int]:
         """Every length of any task, shortest first [tokens]."""
         return sorted({c.length for c in self.group.cells})
+
+
+def groupings(one: Series) -> list[tuple[str, list[Slice]]]:
+    """What tasks declare, each with its slices, where there is more than one."""
+    found = [(by, [s for s in one.group.slices if s.by == by]) for by in GROUPINGS]
+    return [(by, slices) for by, slices in found if len(slices) > 1]
+
+
+def facets(one: Series) -> list[tuple[str, str, dict[str, dict[int, Facet]]]]:
+    """Of each task and facet, the scores by value and length."""
+    found: dict[tuple[str, str], dict[str, dict[int, Facet]]] = {}
+    for f in one.group.facets:
+        found.setdefault((f.task, f.facet), {}).setdefault(f.value, {})[f.length] = f
+    return [(task, facet, values) for (task, facet), values in found.items()]
+
+
+def parts(one: Series) -> list[tuple[str, dict[str, dict[int, Part]]]]:
+    """Of each task, the means of its figures by name and length."""
+    found: dict[str, dict[str, dict[int, Part]]] = {}
+    for p in one.group.parts:
+        found.setdefault(p.task, {}).setdefault(p.part, {})[p.length] = p
+    return list(found.items())
 
 
 @dataclass(frozen=True)
@@ -179,15 +173,6 @@ def places(records: Iterable[Record]) -> list[Place]:
         diffusion, scope, score = (statistics.fmean(getattr(r, name) for r in rs) for name in ("diffusion", "scope", "score"))
         found.append(Place(task, n, diffusion, scope, score, len(rs)))
     return found if any(p.diffusion or p.scope for p in found) else []
-
-
-def quadrants(records: Iterable[Record]) -> dict[tuple[bool, bool], tuple[float, int]]:
-    """Mean score and count of samples by (diffusion high, scope high), parted at 0.5 of each."""
-    at: dict[tuple[bool, bool], list[float]] = defaultdict(list)
-    for r in records:
-        if r.score is not None:
-            at[r.diffusion >= 0.5, r.scope >= 0.5].append(r.score)
-    return {corner: (statistics.fmean(scores), len(scores)) for corner, scores in at.items()}
 
 
 def costs(records: Iterable[Record]) -> list[Cost]:

@@ -81,6 +81,13 @@ def count(number: float | None) -> str:
     return "–" if number is None else f"{round(number):,}"
 
 
+def figure(number: float) -> str:
+    """A mean of whatever unit, to three figures: 0.52, 12.4, 1,830."""
+    if abs(number) >= 100:
+        return f"{number:,.0f}"
+    return f"{number:.1f}" if abs(number) >= 10 else f"{number:.2f}"
+
+
 def money(dollars: float | None) -> str:
     """US dollars; four digits where cents would say nothing."""
     return "–" if dollars is None else f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.4f}"

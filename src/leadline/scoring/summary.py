@@ -15,8 +15,27 @@ import numpy as np
 from leadline.nouns import OWN_FAULTS, Record
 from leadline.scoring.breakdown import SHARE, Breakdown, breakdown
 from leadline.scoring.longscore import LongScore, longscore, moments
+from leadline.scoring.slices import (
+    GROUPINGS,
+    Facet,
+    Part,
+    Point,
+    Quadrant,
+    Slice,
+    coordinate,
+    counted,
+    declared,
+    documents,
+    facets,
+    mean_curve,
+    ordered,
+    parts,
+    quadrants,
+)
 from leadline.scoring.stats import codes, design_effect, holm, mean_interval, paired_difference
 
+NAMED = 5
+"""Tasks that a note names one by one."""
 Key = tuple[str, str, str]
 """(model, method, pipeline)."""
 
@@ -41,24 +60,15 @@ class Cell:
     """The other reading: the mean over samples that were really answered."""
     audit: dict[str, int]
     """Samples by what became of them; they add up to all that were tried."""
+    diffusion: float | None = None
+    """Mean of the coordinate computed from the prompts, as is scope; None where no record has one."""
+    scope: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The cell as the command line prints it."""
-        names = (
-            "task",
-            "length",
-            "n",
-            "score",
-            "low",
-            "high",
-            "audit",
-            "score_answered",
-            "base",
-            "model",
-            "method",
-            "pipeline",
-        )
-        return {name: getattr(self, name) for name in names}
+        first = ("task", "length", "n", "score", "low", "high", "audit", "score_answered", "base")
+        rest = ("model", "method", "pipeline", "diffusion", "scope")
+        return {name: getattr(self, name) for name in (*first, *rest)}
 
 
 @dataclass(frozen=True)
@@ -75,11 +85,22 @@ class Group:
     longscore_tasks: dict[str, LongScore]
     breakdown: Breakdown
     breakdown_tasks: dict[str, Breakdown]
+    slices: tuple[Slice, ...] = ()
+    """By what tasks declare: ability, diffusion and scope."""
+    quadrants: tuple[Quadrant, ...] = ()
+    """By the computed coordinates."""
+    facets: tuple[Facet, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     @property
     def key(self) -> Key:
         """What names the group."""
         return (self.model, self.method, self.pipeline)
+
+    @property
+    def curves(self) -> dict[str, tuple[Point, ...]]:
+        """Score by length of each task, shortest first."""
+        return _curves(self.cells)
 
     def to_json(self) -> dict[str, Any]:
         """The group as `leadline measure --json` prints it."""
@@ -91,6 +112,10 @@ class Group:
             "cells": [cell.to_json() for cell in self.cells],
             "longscore": {"all": self.longscore.to_json(), "tasks": {t: v.to_json() for t, v in self.longscore_tasks.items()}},
             "breakdown": {**self.breakdown.to_json(), "tasks": {t: v.to_json() for t, v in self.breakdown_tasks.items()}},
+            "by": {by: [s.to_json() for s in self.slices if s.by == by] for by in GROUPINGS}
+            | {"computed": [q.to_json() for q in self.quadrants]},
+            "facets": [f.to_json() for f in self.facets],
+            "parts": [p.to_json() for p in self.parts],
         }
 
 
@@ -173,41 +198,96 @@ def _latest(records: Sequence[Record]) -> list[Record]:
     return list(kept.values())
 
 
-def _clusters(rows: Sequence[Record]) -> list[str]:
-    """The document of each record; an item without one is its own."""
-    return [r.cluster or f"item {r.item}" for r in rows]
-
-
-def _counted(rows: Sequence[Record]) -> list[Record]:
-    return [r for r in rows if r.score is not None]
-
-
 def _group(name: Key, rows: list[Record], share: float) -> Group:
     by_cell: dict[tuple[str, int], list[Record]] = defaultdict(list)
+    by_task: dict[str, list[Record]] = defaultdict(list)
     for r in rows:
         by_cell[(r.task, r.length)].append(r)
-    tasks = list(dict.fromkeys(r.task for r in rows))
-    cells = tuple(
-        _cell(name, task, length, by_cell[(task, length)])
-        for task in tasks
-        for length in sorted(at for t, at in by_cell if t == task)
-    )
-    by_task = {task: [r for r in rows if r.task == task] for task in tasks}
-    total, each = longscore({task: _moments(mine) for task, mine in by_task.items()})
-    means = {task: _means(mine) for task, mine in by_task.items()}
-    chance = {task: mine[0].chance for task, mine in by_task.items()}
-    base = {task: _base_lengths(mine) for task, mine in by_task.items()}
-    falls = {t: _censor(breakdown(means[t], base[t], share=share, chance=chance[t]), by_task[t]) for t in tasks}
-    scores = [np.mean([float(r.score or 0) for r in _counted(mine)]) for mine in by_task.values() if _counted(mine)]
+        by_task[r.task].append(r)
+    lengths = {task: sorted({r.length for r in mine}) for task, mine in by_task.items()}
+    cells = tuple(_cell(name, task, length, by_cell[(task, length)]) for task in by_task for length in lengths[task])
+    whole = _Tasks(by_task, share)
     return Group(
         *name,
         cells=cells,
-        score=float(np.mean(scores)) if scores else None,
-        longscore=total,
-        longscore_tasks=each,
-        breakdown=falls[tasks[0]] if len(tasks) == 1 else _all_tasks(means, base, chance, rows, share),
-        breakdown_tasks=falls,
+        score=whole.score(list(by_task)),
+        longscore=whole.longscore(list(by_task)),
+        longscore_tasks=longscore(whole.moments)[1],
+        breakdown=whole.breakdown(list(by_task)),
+        breakdown_tasks=whole.falls,
+        slices=_slices(whole, _curves(cells)),
+        quadrants=quadrants(rows),
+        facets=facets(rows),
+        parts=parts(rows),
     )
+
+
+class _Tasks:
+    """What is known of each task of a group, from which any of its tasks are summed up."""
+
+    def __init__(self, rows: Mapping[str, list[Record]], share: float) -> None:
+        self.rows, self.share = rows, share
+        self.moments = {task: _moments(mine) for task, mine in rows.items()}
+        self.means = {task: _means(mine) for task, mine in rows.items()}
+        self.chance = {task: mine[0].chance for task, mine in rows.items()}
+        self.base = {task: _base_lengths(mine) for task, mine in rows.items()}
+        self.falls = {
+            t: _censor(breakdown(self.means[t], self.base[t], share=share, chance=self.chance[t]), rows[t]) for t in rows
+        }
+        self.known: dict[tuple[str, ...], Breakdown] = {}
+
+    def score(self, tasks: Sequence[str]) -> float | None:
+        """Mean over tasks of their mean over all lengths."""
+        scores = [np.mean([float(r.score or 0) for r in some]) for t in tasks if (some := counted(self.rows[t]))]
+        return float(np.mean(scores)) if scores else None
+
+    def longscore(self, tasks: Sequence[str]) -> LongScore:
+        """Of the mean over tasks."""
+        return longscore({t: self.moments[t] for t in tasks})[0]
+
+    def breakdown(self, tasks: Sequence[str]) -> Breakdown:
+        """Of the mean over tasks."""
+        if len(tasks) == 1:
+            return self.falls[tasks[0]]
+        # Groups by ability, diffusion and scope are often of the same tasks.
+        if (found := self.known.get(tuple(tasks))) is None:
+            of = [{t: what[t] for t in tasks} for what in (self.means, self.base, self.chance)]
+            rows = [r for t in tasks for r in self.rows[t]]
+            found = self.known[tuple(tasks)] = _all_tasks(*of, rows, self.share)  # type: ignore[arg-type]
+        return found
+
+
+def _slices(whole: _Tasks, curves: Mapping[str, tuple[Point, ...]]) -> tuple[Slice, ...]:
+    """The tasks grouped by each thing that they declare."""
+    found = []
+    for by in GROUPINGS:
+        told = {task: declared(rows[0], by) for task, rows in whole.rows.items()}
+        for value in ordered(v for v in told.values() if v):
+            tasks = [task for task, said in told.items() if said == value]
+            rows = [r for task in tasks for r in whole.rows[task]]
+            found.append(
+                Slice(
+                    by,
+                    value,
+                    tuple(tasks),
+                    len(counted(rows)),
+                    whole.score(tasks),
+                    mean_curve({task: curves[task] for task in tasks}),
+                    whole.longscore(tasks),
+                    whole.breakdown(tasks),
+                    coordinate(rows, "diffusion"),
+                    coordinate(rows, "scope"),
+                )
+            )
+    return tuple(found)
+
+
+def _curves(cells: Sequence[Cell]) -> dict[str, tuple[Point, ...]]:
+    curves: dict[str, list[Point]] = {c.task: [] for c in cells}
+    for c in sorted(cells, key=lambda c: c.length):
+        if c.score is not None and c.low is not None and c.high is not None:
+            curves[c.task].append(Point(c.length, c.score, c.low, c.high, c.n))
+    return {task: tuple(points) for task, points in curves.items()}
 
 
 def _base_lengths(rows: Sequence[Record]) -> list[int]:
@@ -215,21 +295,23 @@ def _base_lengths(rows: Sequence[Record]) -> list[int]:
 
 
 def _cell(name: Key, task: str, length: int, rows: list[Record]) -> Cell:
-    counted = _counted(rows)
+    count = counted(rows)
     audit = dict(Counter(r.audit for r in rows).most_common())
-    answered = [r.score for r in counted if r.audit not in OWN_FAULTS]
-    got = mean_interval([float(r.score or 0) for r in counted], _clusters(counted)) if counted else None
+    answered = [r.score for r in count if r.audit not in OWN_FAULTS]
+    got = mean_interval([float(r.score or 0) for r in count], documents(count)) if count else None
     return Cell(
         *name,
         task=task,
         length=length,
         base=rows[0].base,
-        n=len(counted),
+        n=len(count),
         score=got.value if got else None,
         low=got.low if got else None,
         high=got.high if got else None,
         score_answered=float(np.mean(answered)) if answered else None,  # type: ignore[arg-type]
         audit=audit,
+        diffusion=coordinate(rows, "diffusion"),
+        scope=coordinate(rows, "scope"),
     )
 
 
@@ -239,7 +321,7 @@ def _moments(rows: Sequence[Record]) -> Any:
     items = {item: i for i, item in enumerate(dict.fromkeys(r.item for r in rows))}
     sums, counts = np.zeros((len(items), len(lengths))), np.zeros((len(items), len(lengths)))
     clusters = [""] * len(items)
-    for r, cluster in zip(rows, _clusters(rows), strict=True):
+    for r, cluster in zip(rows, documents(rows), strict=True):
         clusters[items[r.item]] = cluster
         if r.score is not None:
             # An item asked several times at a length (other depths, other seeds) counts with its mean.
@@ -253,10 +335,10 @@ def _means(rows: Sequence[Record]) -> dict[int, tuple[float, float]]:
     """Mean and effective number of samples by length."""
     out: dict[int, tuple[float, float]] = {}
     for length in sorted({r.length for r in rows}):
-        here = _counted([r for r in rows if r.length == length])
+        here = counted([r for r in rows if r.length == length])
         if here:
             x = np.array([r.score for r in here], dtype=float)
-            out[length] = (float(x.mean()), len(x) / design_effect(x, codes(_clusters(here), len(x))))
+            out[length] = (float(x.mean()), len(x) / design_effect(x, codes(documents(here), len(x))))
     return out
 
 
@@ -276,24 +358,30 @@ def _all_tasks(
     rows: Sequence[Record],
     share: float,
 ) -> Breakdown:
-    """Breakdown of the mean over tasks, at the lengths that all of them have."""
+    """Breakdown of the mean over the tasks that have a base, at the lengths that all of those have."""
+    lost = [t for t, m in means.items() if not set(base[t]) & set(m)]
+    notes = []
+    if 0 < len(lost) < len(means):
+        means = {t: m for t, m in means.items() if t not in lost}
+        notes.append(f"left out for want of base scores: {', '.join(lost) if len(lost) <= NAMED else f'{len(lost)} tasks'}")
     common = set.intersection(*(set(m) for m in means.values()))
-    bases = set.intersection(*(set(b) for b in base.values()))
+    bases = set.intersection(*(set(base[t]) for t in means))
     together: dict[int, tuple[float, float]] = {}
     for length in sorted(common):
         at = [means[t][length] for t in means]
         mean = sum(m for m, _ in at) / len(at)
         # At 0 and 1 a little spread is assumed, or the mean of a few tasks would look certain.
-        var = sum(((m * n + 1) / (n + 2)) * (1 - (m * n + 1) / (n + 2)) / n for m, n in at) / len(at) ** 2
-        p = min(max(mean, 0.01), 0.99)
+        steady = [(m * n + 1) / (n + 2) for m, n in at]
+        var = sum(p * (1 - p) / n for p, (_, n) in zip(steady, at, strict=True)) / len(at) ** 2
+        p = sum(steady) / len(at)
         together[length] = (mean, min(p * (1 - p) / var, sum(n for _, n in at)))
-    level = sum(chance.values()) / len(chance)
+    level = sum(chance[t] for t in means) / len(means)
     found = breakdown(together, sorted(bases & common), share=share, chance=level)
     missing = sorted({length for m in means.values() for length in m} - common)
     if missing:
-        note = f"left out, for not all tasks have scores there: {', '.join(map(str, missing))}"
-        found = Breakdown(found.tokens, found.low, found.high, found.censored, f"{found.note}; {note}" if found.note else note)
-    return _censor(found, rows)
+        notes.append(f"left out, for not all tasks have scores there: {', '.join(map(str, missing))}")
+    note = "; ".join(filter(None, (found.note, *notes)))
+    return _censor(Breakdown(found.tokens, found.low, found.high, found.censored, note), rows)
 
 
 def compare(a: Sequence[Record], b: Sequence[Record], *, seed: int = 0) -> list[Comparison]:
@@ -304,8 +392,8 @@ def compare(a: Sequence[Record], b: Sequence[Record], *, seed: int = 0) -> list[
         b: records of another.
         seed: for the random signs.
     """
-    there = {(r.task, r.item, r.length): r for r in _counted(b)}
-    pairs = [(r, there[(r.task, r.item, r.length)]) for r in _counted(a) if (r.task, r.item, r.length) in there]
+    there = {(r.task, r.item, r.length): r for r in counted(b)}
+    pairs = [(r, there[(r.task, r.item, r.length)]) for r in counted(a) if (r.task, r.item, r.length) in there]
     by_task: dict[str, list[tuple[Record, Record]]] = defaultdict(list)
     for pair in pairs:
         by_task[pair[0].task].append(pair)
@@ -314,7 +402,7 @@ def compare(a: Sequence[Record], b: Sequence[Record], *, seed: int = 0) -> list[
     out = []
     for task, some in by_task.items():
         # An item's lengths share its luck as items share their document's: both are one cluster.
-        clusters = [f"{x.task}/{cluster}" for (x, _), cluster in zip(some, _clusters([x for x, _ in some]), strict=True)]
+        clusters = [f"{x.task}/{cluster}" for (x, _), cluster in zip(some, documents([x for x, _ in some]), strict=True)]
         d = paired_difference(
             [float(x.score or 0) for x, _ in some], [float(y.score or 0) for _, y in some], clusters, seed=seed
         )

@@ -52,6 +52,8 @@ class Task(ABC):
     """Whether the evidence grows with the length, so that lengths are not paired."""
     minimum: ClassVar[int] = 256
     """Least length that every common tokenizer can build [tokens]."""
+    together: ClassVar[bool] | bool = False
+    """Whether items belong to one haystack, as the turns of a conversation do: `haystack` says which."""
     natural: ClassVar[bool] | bool = False
     """Whether items come at the length that they were published with, without noise: a cell's length is then the most that
     they may take, and those that need more are reported as over the window."""
@@ -70,6 +72,10 @@ class Task(ABC):
     @abstractmethod
     def item(self, index: int, seed: int, rng: random.Random) -> Item:
         """Item number `index`; `rng` is drawn from (task, seed, index) and from nothing else."""
+
+    def haystack(self, place: int, seed: int) -> range:
+        """Of a task whose items belong together, the places of those that lie in one haystack with that of a place."""
+        return range(place, place + 1)
 
     def extract(self, text: str, item: Item) -> str | None:
         """The answer in a reply, or None where the asked form is not there."""
@@ -160,6 +166,9 @@ class Task(ABC):
     def _signed(self, item: Item) -> Item:
         """The item with its task and an id that changes whenever its content does."""
         content = dataclasses.asdict(item) | {"id": "", "task": self.spec, "version": self.version}
+        for name in ("depths", "turns", "apart"):
+            if not content[name]:  # so that items are still named as they were before there were these
+                del content[name]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()[:12]
         return dataclasses.replace(item, id=digest, task=self.spec, cluster=item.cluster or digest)
 

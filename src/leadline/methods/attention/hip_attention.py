@@ -123,8 +123,6 @@ class HipAttention(Method, Attention):
 
 def check(lab: Any) -> Any:
     """How many of the true top keys the search finds, and how its work grows; speed needs a GPU."""
-    import torch
-
     method, work = HipAttention(top=64, block_q=16, dense=0), []
     found: list[tuple[float, float]] = []
 

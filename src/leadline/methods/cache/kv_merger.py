@@ -141,15 +141,17 @@ def check(lab: Any) -> Any:
     """Merging against evicting (H2O) at half and 35 % of the cache."""
     scores = {}
     for keep, budget in ((0.5, 256), (0.35, 179)):
+        # What is protected is the same share of what is kept.
+        shares = f"recent={0.34 * keep:.3f}, top={0.24 * keep:.3f}"
         scores[keep] = (
-            lab.ask(f"kv-merger(keep={keep})", length=512, n=48),
-            lab.ask(f"h2o(budget={budget}, recent={int(0.17 * 512)})", length=512, n=48),
+            lab.ask(f"kv-merger(keep={keep}, {shares})", length=512, n=48),
+            lab.ask(f"h2o(budget={budget}, recent={int(0.34 * keep * 512)})", length=512, n=48),
         )
-    plain, control = lab.ask(length=512, n=48), lab.ask("kv-merger(keep=0.1, sigma=1000.0)", length=512, n=48)
+    plain, control = lab.ask(length=512, n=48), lab.ask("kv-merger(keep=0.1, recent=0.03, top=0.02)", length=512, n=48)
     told = "; ".join(f"keep {keep}: merged {a}, H2O {b}" for keep, (a, b) in scores.items())
     return lab.finding(
         holds=all(a.score > b.score for a, b in scores.values()),
         figure=f"needle at 512, plain {plain}; {told}",
-        control=f"a tenth kept, plain means: {control}",
+        control=f"a tenth kept: {control}",
         control_holds=control.score > scores[0.5][1].score,
     )

@@ -117,6 +117,7 @@ class Driven(Loop):
         """Args: hold: the methods on the model; loop: the plain one, which this one stands in for."""
         super().__init__(loop.module, loop.chunk)
         self.hold, self.fed = hold, loop.fed
+        self.continues = hold.plan.context is None
         self._texts: list[list[int]] = []
 
     def prefill(self, ids: Tensor, pads: Sequence[int], cache: Cache) -> Tensor:

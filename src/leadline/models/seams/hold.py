@@ -86,6 +86,8 @@ class _Forward:
     prefill: bool
     complete: bool
     cache: Cache | None
+    still: tuple[Tensor, Tensor] | None = None
+    """Cosines and sines that turn nothing, for layers whose queries and keys are to come unrotated."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,9 @@ class _Seen(Exception):  # noqa: N818
 
 class Hold:
     """A plan on a model, between `install` and `remove`."""
+
+    counted = False
+    """What a cache's owner holds, such as the cache of the last forward, is no part of that cache."""
 
     def __init__(self, model: PreTrainedModel, plan: Plan, name: str) -> None:
         """Look at the model; nothing is changed yet.
@@ -247,6 +252,7 @@ class Hold:
             ):
                 self._undo.append(handle.remove)
         self._undo.append(decoder.register_forward_pre_hook(self._before, with_kwargs=True).remove)
+        self._undo.append(decoder.register_forward_hook(self._after).remove)
         before = str(self.model.config._attn_implementation), str(self.config._attn_implementation)
         self.model.set_attn_implementation(NAME)
         self._undo.append(lambda: self._restore_attention(*before))
@@ -457,7 +463,9 @@ class Hold:
             step.store.begin(step)
         if layer.raw:
             cos, sin = kwargs["position_embeddings"]
-            kwargs = kwargs | {"position_embeddings": (torch.ones_like(cos), torch.zeros_like(sin))}
+            if forward.still is None or forward.still[0].shape != cos.shape:
+                forward.still = torch.ones_like(cos), torch.zeros_like(sin)
+            kwargs = kwargs | {"position_embeddings": forward.still}
         self._step = step
         return args, kwargs | {"leadline_step": step}
 
@@ -469,6 +477,10 @@ class Hold:
             step.store.finish()
         if self._probe is not None:
             self._probe(step)
+
+    def _after(self, module: nn.Module, args: Any, output: Any) -> None:
+        # Not kept: positions of a long prompt are as many bytes as some layers' budgets.
+        self._forward = None
 
     _probe: Callable[[Step], None] | None = None
     _step: Step | None = None

@@ -7,6 +7,7 @@ transformers are logical (tokens seen), whatever is really held. Knows nothing o
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -493,3 +494,13 @@ def end_prompt(cache: Cache) -> None:
     for layer in cache.layers:
         if isinstance(layer, Store) and layer.pending:
             layer._settle(decoding=False)
+
+
+def copied(cache: Cache) -> Cache:
+    """A cache that holds the same and goes its own way from here; models and methods are not copied with it."""
+    memo: dict[int, Any] = {}
+    for layer in cache.layers:
+        if isinstance(layer, Store):
+            for part in (layer.layer, layer.codec, layer.ledger.owner, *layer.policies):
+                memo[id(part)] = part
+    return deepcopy(cache, memo)

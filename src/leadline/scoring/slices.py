@@ -1,0 +1,233 @@
+"""Records cut other ways than by task: by what tasks declare, by facets of the items, and the figures beside the score.
+
+Knows nothing of models and methods: `summary` hands in the records of one group.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from leadline.nouns import Record
+from leadline.scoring.breakdown import Breakdown
+from leadline.scoring.longscore import LongScore
+from leadline.scoring.stats import mean_interval
+
+GROUPINGS = ("ability", "diffusion", "scope")
+"""What results are grouped by: all that a task declares of itself."""
+LEVELS = ("low", "middle", "high")
+"""Of diffusion and scope, in their order."""
+MIDDLE = 0.5
+"""Where the computed coordinates are parted into low and high; they lie in 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A mean score at one length [0 to 1]."""
+
+    length: int
+    score: float
+    low: float
+    high: float
+    n: int
+    complete: bool = True
+    """Whether every task of the mean was measured at this length."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return vars(self)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The tasks of one group that declare the same."""
+
+    by: str
+    """One of GROUPINGS."""
+    value: str
+    """As in `retrieval`, or `high`."""
+    tasks: tuple[str, ...]
+    n: int
+    """Samples that count."""
+    score: float | None
+    """Mean over the tasks of their mean over all lengths [0 to 1]."""
+    points: tuple[Point, ...]
+    """Mean over the tasks at each length."""
+    longscore: LongScore
+    breakdown: Breakdown
+    diffusion: float | None
+    """Mean of the coordinate computed from the prompts; None where no record has one."""
+    scope: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "value": self.value,
+            "tasks": list(self.tasks),
+            "n": self.n,
+            "score": self.score,
+            "lengths": [p.to_json() for p in self.points],
+            "longscore": self.longscore.to_json(),
+            "breakdown": self.breakdown.to_json(),
+            "computed": {"diffusion": self.diffusion, "scope": self.scope},
+        }
+
+
+@dataclass(frozen=True)
+class Quadrant:
+    """The samples whose computed coordinates lie on the same sides of MIDDLE."""
+
+    diffusion: str
+    """`low` or `high`, as is scope."""
+    scope: str
+    n: int
+    score: float
+    low: float
+    high: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return vars(self)
+
+
+@dataclass(frozen=True)
+class Facet:
+    """The samples of one task and length whose items have one value of a facet."""
+
+    task: str
+    facet: str
+    value: str
+    length: int
+    n: int
+    """Samples that count."""
+    score: float | None
+    low: float | None
+    high: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return vars(self)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Mean of a figure beside the score, of one task at one length."""
+
+    task: str
+    part: str
+    length: int
+    n: int
+    """Samples that have it."""
+    mean: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return vars(self)
+
+
+def documents(rows: Sequence[Record]) -> list[str]:
+    """The document of each record; an item without one is its own."""
+    return [r.cluster or f"item {r.item}" for r in rows]
+
+
+def counted(rows: Iterable[Record]) -> list[Record]:
+    """Those that are part of a score."""
+    return [r for r in rows if r.score is not None]
+
+
+def mean_curve(curves: Mapping[str, Sequence[Point]]) -> tuple[Point, ...]:
+    """Mean over curves at each length; the interval adds their half widths as independent errors, each side for itself."""
+    at: dict[int, list[Point]] = defaultdict(list)
+    for points in curves.values():
+        for p in points:
+            at[p.length].append(p)
+    mean = []
+    for length, points in sorted(at.items()):
+        k = len(points)
+        centre = sum(p.score for p in points) / k
+        down = sum((p.score - p.low) ** 2 for p in points) ** 0.5 / k
+        up = sum((p.high - p.score) ** 2 for p in points) ** 0.5 / k
+        n = sum(p.n for p in points)
+        mean.append(Point(length, centre, max(0.0, centre - down), min(1.0, centre + up), n, k == len(curves)))
+    return tuple(mean)
+
+
+def declared(record: Record, by: str) -> str:
+    """What a record's task declares; '' where the record does not say."""
+    return record.ability if by == "ability" else record.levels.get(by, "")
+
+
+def ordered(values: Iterable[str]) -> list[str]:
+    """Levels from low to high, numbers by their size, all else as words are."""
+
+    def place(value: str) -> tuple[Any, ...]:
+        if value in LEVELS:
+            return (0, LEVELS.index(value))
+        pieces = re.split(r"(\d+(?:\.\d+)?)", value.lower())
+        return (1, [(0, float(p), "") if p[:1].isdigit() else (1, 0.0, p) for p in pieces if p], value)
+
+    return sorted(set(values), key=place)
+
+
+def coordinate(rows: Sequence[Record], name: str) -> float | None:
+    """Mean of a computed coordinate over the prompts that were asked; None where none has a difficulty."""
+    asked = [r for r in rows if r.diffusion or r.scope]
+    return float(np.mean([getattr(r, name) for r in asked])) if asked else None
+
+
+def quadrants(rows: Sequence[Record]) -> tuple[Quadrant, ...]:
+    """Scores by the computed coordinates; nothing where no record has a difficulty."""
+    at: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for r in counted(rows):
+        if r.diffusion or r.scope:
+            at[_side(r.diffusion), _side(r.scope)].append(r)
+    found = []
+    for (diffusion, scope), some in sorted(at.items(), reverse=True):
+        got = mean_interval([float(r.score or 0) for r in some], documents(some))
+        found.append(Quadrant(diffusion, scope, got.n, got.value, got.low, got.high))
+    return tuple(found)
+
+
+def _side(value: float) -> str:
+    return "high" if value >= MIDDLE else "low"
+
+
+def facets(rows: Sequence[Record]) -> tuple[Facet, ...]:
+    """Scores by the facets of items, for each task: facet by facet, value by value, shortest length first."""
+    at: dict[tuple[str, str], dict[str, dict[int, list[Record]]]] = {}
+    for r in rows:
+        for name, value in r.facets.items():
+            at.setdefault((r.task, name), {}).setdefault(value, {}).setdefault(r.length, []).append(r)
+    found = []
+    for (task, name), values in _by_task(at):
+        for value in ordered(values):
+            for length, some in sorted(values[value].items()):
+                count = counted(some)
+                got = mean_interval([float(r.score or 0) for r in count], documents(count)) if count else None
+                ends = (got.value, got.low, got.high) if got else (None, None, None)
+                found.append(Facet(task, name, value, length, len(count), *ends))
+    return tuple(found)
+
+
+def parts(rows: Sequence[Record]) -> tuple[Part, ...]:
+    """Means of the figures beside the score, for each task: figure by figure, shortest length first."""
+    at: dict[tuple[str, str], dict[int, list[float]]] = {}
+    for r in rows:
+        for name, value in r.parts.items():
+            at.setdefault((r.task, name), {}).setdefault(r.length, []).append(value)
+    return tuple(
+        Part(task, name, length, len(values), float(np.mean(values)))
+        for (task, name), lengths in _by_task(at)
+        for length, values in sorted(lengths.items())
+    )
+
+
+def _by_task(at: Mapping[tuple[str, str], Any]) -> list[tuple[tuple[str, str], Any]]:
+    """All of a task together, else in the order met."""
+    tasks = {task: i for i, task in enumerate(dict.fromkeys(task for task, _ in at))}
+    return sorted(at.items(), key=lambda entry: tasks[entry[0][0]])
