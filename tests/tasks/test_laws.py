@@ -2,12 +2,14 @@
 
 import dataclasses
 import random
+import shutil
 
 import pytest
 
 from leadline import catalog
 from leadline.data.haystack import Builder
 from leadline.nouns import Answer, UserError
+from leadline.scoring import sandbox
 from leadline.tasks.base import Task
 
 from .conftest import SPECS, label
@@ -36,9 +38,16 @@ def grown(task: Task, item, prompt):
     return dataclasses.replace(item, meta=prompt.meta) if task.grows else item
 
 
-def test_gold_scores_full_and_nothing_scores_nothing(task, tokenizer):
+def skip_unscored(task: Task) -> None:
+    """Skip tasks that cannot be scored here."""
     if task.roles and not task.without_roles:
         pytest.skip("scored by a model alone; its own test has one")
+    if task.runs_code and not (sandbox.kind() == "docker" or (sandbox.kind() and shutil.which("g++"))):
+        pytest.skip("no sandbox with a compiler to run code in")
+
+
+def test_gold_scores_full_and_nothing_scores_nothing(task, tokenizer):
+    skip_unscored(task)
     for item, prompt in built(task, tokenizer):
         item = grown(task, item, prompt)
         gold = task.gold(prompt.answers, item)
@@ -53,8 +62,7 @@ def test_gold_scores_full_and_nothing_scores_nothing(task, tokenizer):
 
 def test_another_items_gold_is_wrong(task, tokenizer):
     """A wrong answer of the right form scores at chance; by accident only some of six can be right."""
-    if task.roles and not task.without_roles:
-        pytest.skip("scored by a model alone; its own test has one")
+    skip_unscored(task)
     rng, values = random.Random(1), []
     for item, prompt in built(task, tokenizer):
         item = grown(task, item, prompt)

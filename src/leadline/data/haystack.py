@@ -350,8 +350,8 @@ class Builder:
             before, self._ends[later] = self._around(later)
             if before != self.before:
                 raise UserError(
-                    f"the chat template of {self.tokenizer.name} begins a conversation otherwise than a single question, so that "
-                    "its turns would not share the context"
+                    f"the chat template of {self.tokenizer.name} begins a conversation otherwise than a single question, so "
+                    "that its turns would not share the context"
                 )
         return self._ends[later] + (("\n" if self.tokenizer.template is None and prefill else "") + prefill)
 

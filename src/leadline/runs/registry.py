@@ -6,6 +6,7 @@ its prompts in the log. Knows nothing of runs; tasks are imported when they are 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -51,14 +52,18 @@ def build(
     Raises:
         UserError: unknown settings; a length that is too short; no such tokenizer.
     """
-    from leadline.data.haystack import Builder
+    from leadline.data.haystack import ANYWHERE, Builder
     from leadline.data.tokens import load_tokenizer
+    from leadline.runs.prompts import build_all
 
     made = catalog.make(Spec(name, settings), "tasks")
     builder = Builder(load_tokenizer(tokenizer), noise=noise, prefill=prefill, seed=seed)  # type: ignore[arg-type]
     size = parse_length(str(length))
     items = {item.id: item for item in made.items(samples, seed)}
-    prompts = {i: builder.build(item, size, compose=made.compose if made.grows else None) for i, item in items.items()}
+    prompts = {p.item: p for p in build_all(builder, made, samples, size, seed, ANYWHERE)}
+    if made.grows:
+        # They are scored by what they were composed of.
+        items = {i: dataclasses.replace(item, meta=prompts[i].meta) for i, item in items.items()}
 
     @solver(name="leadline/answer")
     def answer() -> Any:
