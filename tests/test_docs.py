@@ -29,7 +29,20 @@ def test_the_example_of_a_method_runs_as_it_stands(tmp_path, monkeypatch, capsys
         cache = model.module.generate(ids, max_new_tokens=4, do_sample=False, return_dict_in_generate=True).past_key_values
     assert cache.layers[0].length < 4 + ids.shape[1] // 8 + 1 + 16 + 4 + 1
     assert cache.get_seq_length() == ids.shape[1] + 3
-    argv = ["leadline", "compare", "minnow", "--tasks", "needle", "--base", "256", "--lengths", "512", "--samples", "1", "--json"]
+    argv = [
+        "leadline",
+        "compare",
+        "minnow",
+        "--tasks",
+        "needle",
+        "--base",
+        "256",
+        "--lengths",
+        "512",
+        "--samples",
+        "1",
+        "--json",
+    ]
     monkeypatch.setattr("sys.argv", [*argv, "--methods", "./strided.py(stride=2)", "--out", str(tmp_path / "run")])
     with pytest.raises(SystemExit) as left:
         cli.main()

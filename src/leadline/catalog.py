@@ -200,9 +200,7 @@ def load(name: str, room: str) -> type:
     entry = find(name, room)
     found = module(entry)
     classes = {
-        k: v
-        for k, v in vars(found).items()
-        if isinstance(v, type) and v.__module__ == found.__name__ and not k.startswith("_")
+        k: v for k, v in vars(found).items() if isinstance(v, type) and v.__module__ == found.__name__ and not k.startswith("_")
     }
     camel = entry.path.stem.replace("_", "").lower()
     for key, value in classes.items():

@@ -43,6 +43,8 @@ def test_line_scores():
     assert first_number("line 5 is 1234", ["1234"]) == 0, "the first number counts"
     assert first_number("01234", ["1234"]) == 1 and first_number("no idea", ["1234"]) == 0 and first_number("", ["-1"]) == 1
     assert first_number("12,340", ["12340"]) == 0
+    with pytest.raises(UserError, match="whole number"):
+        first_number("1", ["one"])
     own, peer = task("longchat-lines"), task("longchat-lines(peer=true)")
     item = own.items(1)[0]
     value = int(item.answers[0])

@@ -179,6 +179,8 @@ def test_retrieval_as_the_peer_scores_it():
     assert keyword_or_near("abcx", ["zzz", "abcd"]) == pytest.approx(0.15)
     assert keyword_or_near("ab cx", ["zzz", "a bcd"]) == pytest.approx(0.15), "white space is left out"
     assert keyword_or_near("zzz", ["zzz", "abcd"]) == 1 and keyword_or_near("", ["zzz", ""]) == 0.2
+    with pytest.raises(UserError, match="two answers"):
+        keyword_or_near("x", ["y"])
     assert keyword_or_near("kitten", ["zzz", "sitting"]) == pytest.approx(0.2 * (1 - 3 / 7))
 
 

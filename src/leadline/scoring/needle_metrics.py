@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from leadline.nouns import UserError
 
 
 def literal(prediction: str, answers: Sequence[str], **_: Any) -> float:
@@ -65,6 +67,8 @@ def keyword_or_near(prediction: str, answers: Sequence[str], **_: Any) -> float:
 
     The answers are keyword and needle; likeness is 1 - edit distance / longer length, both without white space.
     """
+    if len(answers) != 2:
+        raise UserError(f"needlebench/v1-single needs two answers, keyword and needle; got {len(answers)}")
     word, needle = answers
     if word in prediction:
         return 1.0
@@ -83,6 +87,8 @@ def _edits(a: str, b: str) -> int:
 
 def first_number(prediction: str, answers: Sequence[str], **_: Any) -> float:
     """LongChat-Lines: the first run of digits, as a number, equals the gold number; without digits it is -1."""
+    if not re.fullmatch(r"\s*-?\d+\s*", answers[0]):
+        raise UserError(f"giraffe/first-number needs a whole number for an answer, got {answers[0]!r}")
     found = re.search(r"\d+", prediction)
     return float((int(found[0]) if found else -1) == int(answers[0]))
 
@@ -90,3 +96,14 @@ def first_number(prediction: str, answers: Sequence[str], **_: Any) -> float:
 def presence(prediction: str, answers: Sequence[str], **_: Any) -> float:
     """FreeFormQA and AlteredNumericQA's presence accuracy: the stripped gold text is part of the reply, case and all."""
     return float(any(answer.strip() in prediction for answer in answers))
+
+
+METRICS: dict[str, Callable[..., float]] = {
+    "needlebench/keyword": keyword,
+    "needlebench/boxed": boxed_exact,
+    "needlebench/v1-single": keyword_or_near,
+    "needle-threading/literal": literal,
+    "giraffe/first-number": first_number,
+    "giraffe/presence": presence,
+}
+"""By the name that `leadline score --metric` takes."""

@@ -21,7 +21,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, Cache, Dyna
 from leadline.models.seams import rotary
 from leadline.models.seams.layer import Layer, Step
 from leadline.models.seams.parts import Plan
-from leadline.models.seams.store import Ledger, Store, ledger_of
+from leadline.models.seams.store import Ledger, Store, ledger_of, placed
 from leadline.nouns import UserError
 
 NAME = "leadline"
@@ -39,6 +39,7 @@ def _attend(
     softcap: float | None = None,
     s_aux: Tensor | None = None,
     leadline_step: Step | None = None,
+    leadline_done: Callable[[Step], None] | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """The registered attention function; shapes as transformers has them."""
@@ -46,7 +47,10 @@ def _attend(
     layer = leadline_step.layer
     layer.scaling = scaling if scaling is not None else query.shape[-1] ** -0.5
     layer.softcap, layer.sinks = softcap, s_aux
-    return leadline_step.run(query, key, value).transpose(1, 2).contiguous(), None
+    out = leadline_step.run(query, key, value).transpose(1, 2).contiguous()
+    assert leadline_done is not None
+    leadline_done(leadline_step)
+    return out, None
 
 
 def _no_mask(*_: Any, **__: Any) -> None:
@@ -86,6 +90,8 @@ class _Forward:
     prefill: bool
     complete: bool
     cache: Cache | None
+    placed: Tensor | None = None
+    """Positions as entries keep them."""
     still: tuple[Tensor, Tensor] | None = None
     """Cosines and sines that turn nothing, for layers whose queries and keys are to come unrotated."""
 
@@ -246,11 +252,7 @@ class Hold:
                 turn=turn,
                 decoder=decoder,
             )
-            for handle in (
-                module.register_forward_pre_hook(self._before_layer, with_kwargs=True),
-                module.register_forward_hook(self._after_layer),
-            ):
-                self._undo.append(handle.remove)
+            self._undo.append(module.register_forward_pre_hook(self._before_layer, with_kwargs=True).remove)
         self._undo.append(decoder.register_forward_pre_hook(self._before, with_kwargs=True).remove)
         self._undo.append(decoder.register_forward_hook(self._after).remove)
         before = str(self.model.config._attn_implementation), str(self.config._attn_implementation)
@@ -366,6 +368,7 @@ class Hold:
             prefill=prefill,
             complete=not prefill or (expect is not None and left == 0),
             cache=cache,
+            placed=placed(pos, valid),
         )
         if self._scaled is not None and self._scaled.rope.dynamic:
             ends = pos if valid is None else torch.where(valid, pos, -1)
@@ -456,6 +459,7 @@ class Hold:
             prefill=forward.prefill,
             complete=forward.complete,
             store=store if isinstance(store, Store) else None,
+            pos=forward.placed,
         )
         if step.store is not None:
             if step.store.codec is not None:
@@ -467,12 +471,11 @@ class Hold:
                 forward.still = torch.ones_like(cos), torch.zeros_like(sin)
             kwargs = kwargs | {"position_embeddings": forward.still}
         self._step = step
-        return args, kwargs | {"leadline_step": step}
+        return args, kwargs | {"leadline_step": step, "leadline_done": self._done}
 
-    def _after_layer(self, module: nn.Module, args: Any, output: Any) -> None:
+    def _done(self, step: Step) -> None:
         # Not kept: it holds a decoded copy of what the store has.
-        step, self._step = self._step, None
-        assert step is not None
+        self._step = None
         if step.store is not None:
             step.store.finish()
         if self._probe is not None:

@@ -72,6 +72,18 @@ class Layer:
         """Whether queries and keys come unrotated."""
         return self.plan.raw and self.turn is not None
 
+    @property
+    def watched(self) -> bool:
+        """Whether a policy chooses by the weights of every step."""
+        return self.rules and any(policy.looks and policy.when == "always" for policy in self.plan.policies)
+
+    @property
+    def plain(self) -> bool:
+        """Whether queries and keys are read as they come."""
+        plan = self.plan
+        changed = self.rules and (plan.tempers or plan.positions is not None)
+        return not changed and self.softcap is None and self.sinks is None and not self.raw
+
 
 class Look:
     """Queries that look at keys, in the positions and under the mask that a layer has.
@@ -80,7 +92,9 @@ class Look:
     the model's window and the method's views.
     """
 
-    def __init__(self, layer: Layer, q: Tensor, q_pos: Tensor, valid: Tensor | None, k: Tensor, k_pos: Tensor) -> None:
+    def __init__(
+        self, layer: Layer, q: Tensor, q_pos: Tensor, valid: Tensor | None, k: Tensor, k_pos: Tensor, whole: bool = False
+    ) -> None:
         """Shapes.
 
         Args:
@@ -90,7 +104,10 @@ class Look:
             valid: (batch, queries), False for padding; None where there is none.
             k: (batch, kv_heads, keys, head_dim), as cached.
             k_pos: (batch, 1 or kv_heads, keys), -1 where there is none.
+            whole: whether the newest query is known to read all keys, in one of the views.
         """
+        self.whole = whole
+        self._masks: list[Tensor] | None = None
         self.layer, self.q_pos, self.valid, self.k_pos = layer, q_pos, valid, k_pos
         self.batch, self.heads, self.queries, self.dim = q.shape
         self.kv_heads, self.keys = k.shape[1], k.shape[2]
@@ -100,16 +117,20 @@ class Look:
         mapped = plan.positions is not None and layer.rules
         self.views = plan.positions.views(layer, q_pos, k_pos) if plan.positions and mapped else [View(q_pos, k_pos)]
         self.mapped = mapped
+        self.single = self.queries == 1 and len(self.views) > 1
+        self._queries: Tensor | None = None
         turn = layer.turn if layer.raw else None
         if turn is None:
             self.placed = [(q, k)] * len(self.views)
-        elif len(self.views) > 1 and self.queries == 1:
+        elif self.single:
             # A single query reads each key in one view at most, so keys need one rotation, not one for each view.
             spots = self.views[0].k
             for view, mask in zip(self.views[1:], self.masks(0, 1)[1:], strict=True):
                 spots = torch.where(mask[:, :, 0], view.k, spots)
             turned = turn(k, spots)
-            self.placed = [(turn(q, view.q), turned) for view in self.views]
+            queries = turn(q.expand(-1, -1, len(self.views), -1), torch.cat([view.q for view in self.views], -1))
+            self.placed = [(queries[:, :, i : i + 1], turned) for i in range(len(self.views))]
+            self._queries = queries
         else:
             self.placed = [(turn(q, view.q), turn(k, view.k)) for view in self.views]
 
@@ -130,10 +151,14 @@ class Look:
         Returns:
             bool (batch or 1, 1 or kv_heads or heads, b - a, keys - queries + b) each.
         """
+        if self._masks is not None and where is None:
+            return self._masks
         seen = self.keys - self.queries + b
         i, j = self.q_pos[:, None, a:b, None], self.k_pos[:, :, None, :seen]
-        row = torch.arange(a, b, device=i.device) + (self.keys - self.queries)
-        base = (torch.arange(seen, device=i.device)[None] <= row[:, None]) & (j >= 0)
+        base = j >= 0
+        if b - a > 1:
+            row = torch.arange(a, b, device=i.device) + (self.keys - self.queries)
+            base = (torch.arange(seen, device=i.device)[None] <= row[:, None]) & base
         if where is not None:
             base = base & where(i, j)
         masks = []
@@ -145,6 +170,8 @@ class Look:
         if self.valid is not None:
             # What padding reads is of no account, but it must be numbers.
             masks[0] = masks[0] | ~self.valid[:, None, a:b, None]
+        if self.single and where is None:
+            self._masks = masks
         return masks
 
     def logits(self, a: int, b: int, which: int, mask: Tensor, columns: Tensor | None) -> Tensor:
@@ -169,17 +196,40 @@ class Look:
             logits = torch.tanh(logits / self.layer.softcap) * self.layer.softcap
         return torch.where(self._grouped(mask), logits, -torch.inf)
 
-    def weights(self, a: int, b: int) -> Tensor:
+    def weights(self, a: int, b: int, where: Pairs | None = None) -> Tensor:
         """Attention weights (batch, heads, b - a, keys) of queries a to b, float32; rows that see nothing are 0."""
-        masks = self.masks(a, b)
-        logits = self.logits(a, b, 0, masks[0], None)
-        for which, mask in enumerate(masks[1:], start=1):
-            logits = torch.maximum(logits, self.logits(a, b, which, mask, None))
-        lse = logits.logsumexp(-1)
+        if self.whole and self.simple and not self.mapped and where is None and b - a == 1 and b == self.queries:
+            q, k = self.placed[0]
+            grouped = q[:, :, a:].unflatten(1, (self.kv_heads, -1)).flatten(2, 3)
+            return ((grouped @ k.transpose(-1, -2)).float() * self.layer.scaling).softmax(-1).flatten(1, 2)[:, :, None]
+        if self._queries is not None:
+            logits = self._joint(where)
+        else:
+            masks = self.masks(a, b, where)
+            logits = self.logits(a, b, 0, masks[0], None)
+            for which, mask in enumerate(masks[1:], start=1):
+                logits = torch.maximum(logits, self.logits(a, b, which, mask, None))
         if self.layer.sinks is not None:
-            lse = torch.logaddexp(lse, self._sinks())
-        weights = torch.exp(logits - _finite(lse)[..., None]).flatten(1, 2)
-        return torch.nn.functional.pad(weights, (0, self.keys - weights.shape[-1]))
+            lse = torch.logaddexp(logits.logsumexp(-1), self._sinks())
+            weights = torch.exp(logits - _finite(lse)[..., None])
+        else:
+            weights = torch.exp(logits - _finite(logits.amax(-1, keepdim=True)))
+            # At least 1 where anything is seen.
+            weights = weights / weights.sum(-1, keepdim=True).clamp(min=1)
+        missing = self.keys - weights.shape[-1]
+        weights = weights.flatten(1, 2)
+        return torch.nn.functional.pad(weights, (0, missing)) if missing else weights
+
+    def _joint(self, where: Pairs | None) -> Tensor:
+        """Logits of a single query in all its views at once (batch, kv_heads, groups, 1, keys)."""
+        assert self._queries is not None
+        grouped = self._queries.unflatten(1, (self.kv_heads, -1)).flatten(2, 3)
+        logits = (grouped @ self.placed[0][1].transpose(-1, -2)).float() * self.layer.scaling
+        logits = logits.unflatten(2, (-1, len(self.views)))
+        if self.layer.softcap is not None:
+            logits = torch.tanh(logits / self.layer.softcap) * self.layer.softcap
+        masks = torch.cat([self._grouped(mask).expand(-1, self.kv_heads, -1, -1, -1) for mask in self.masks(0, 1, where)], 3)
+        return torch.where(masks, logits, -torch.inf).amax(3, keepdim=True)
 
     def read(self, v: Tensor, where: Pairs | None = None, lse: bool = False) -> tuple[Tensor, Tensor | None]:
         """Attention in blocks of queries, over the columns that any of a block's queries reads.
@@ -192,6 +242,10 @@ class Look:
         Returns:
             (batch, heads, queries, head_dim), and the log-sum-exp of the logits (batch, heads, queries) in float32.
         """
+        if self.single and not lse:
+            # Each key is read in one view at most: one softmax over all, instead of a part for each view.
+            weights = self.weights(0, 1, where).to(v.dtype).unflatten(1, (self.kv_heads, -1)).flatten(2, 3)
+            return (weights @ v).flatten(1, 2)[:, :, None], None
         out = v.new_empty(self.batch, self.heads, self.queries, v.shape[-1])
         norms = v.new_empty(self.batch, self.heads, self.queries, dtype=torch.float) if lse else None
         narrow = where is not None or self.mapped or self.layer.window is not None
@@ -319,32 +373,59 @@ class Step:
     """None where nothing is kept."""
     q: Tensor = field(init=False)
     """Queries as they came from the model (batch, heads, queries, head_dim); unrotated if `layer.raw`."""
-    look: Look = field(init=False)
-    """These queries over all that is kept."""
     padded: bool = False
     """Whether there is padding among the keys."""
+    _look: Look | None = None
+    _weights: Tensor | None = None
+    """Those of a single query, where attention was made by them."""
+    pos: Tensor | None = None
+    """`q_pos` as entries keep it (batch, 1, queries), int32, -1 for padding; the same for all layers of a forward."""
     hidden: Tensor | None = None
     """What the layer's attention reads of the new tokens (batch, queries, hidden), until the store has taken note of it."""
 
     def run(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention (batch, heads, queries, head_dim) over keys and values as the store gave them."""
-        k_pos = self.store.pos if self.store is not None else self._new_pos()
         self.padded = self.valid is not None or (self.store is not None and self.store.padded)
-        self.q, self.look = q, Look(self.layer, q, self.q_pos, self.valid, k, k_pos)
+        self.q, self._keys = q, (k, self.store.pos if self.store is not None else self._new_pos())
         kernel = self.layer.plan.kernel(self.prefill) if self.layer.rules else None
         if kernel is not None:
             return kernel.attend(self, q, k, v) if kernel.raw else kernel.attend(self, *self.look.placed[0], v)
         return self.dense(v)
 
+    @property
+    def look(self) -> Look:
+        """These queries over all that is kept; made when it is first asked for."""
+        if self._look is None:
+            self._look = Look(self.layer, self.q, self.q_pos, self.valid, *self._keys, whole=self.whole)
+        return self._look
+
+    @look.setter
+    def look(self, look: Look) -> None:
+        self._look, self._weights = look, None
+
+    @property
+    def whole(self) -> bool:
+        """Whether the newest query reads all that is kept."""
+        window = self.layer.window
+        gapped = self.store is not None and self.store.gapped
+        return not self.padded and (window is None or (self._keys[0].shape[2] <= window and not gapped))
+
     def dense(self, v: Tensor) -> Tensor:
         """Attention to all that may be seen."""
-        look, layer = self.look, self.layer
-        new_alone = look.queries == look.keys or look.queries == 1
-        gapped = self.store is not None and self.store.gapped
-        whole = layer.window is None or (look.keys <= layer.window and not gapped)
-        if look.simple and not look.mapped and not self.padded and new_alone and whole:
+        layer, q, k = self.layer, self.q, self._keys[0]
+        if layer.plain and self.whole:
+            queries = q.shape[2]
+            if queries == 1 and layer.watched:
+                # A policy wants the weights of every step: they are made once.
+                self._weights = self.look.weights(0, 1)
+                grouped = self._weights.to(v.dtype).unflatten(1, (k.shape[1], -1)).flatten(2, 3)
+                return (grouped @ v).flatten(1, 2)[:, :, None]
+            if queries == 1 or queries == k.shape[2]:
+                # transformers' own call, so that what changes nothing gives the very same numbers.
+                return sdpa_attention_forward(layer.module, q, k, v, None, scaling=layer.scaling)[0].transpose(1, 2)
+        look = self.look
+        if look.simple and not look.mapped and self.whole and (look.queries == 1 or look.queries == look.keys):
             q, k = look.placed[0]
-            # transformers' own call, so that what changes nothing gives the very same numbers.
             return sdpa_attention_forward(layer.module, q, k, v, None, scaling=layer.scaling)[0].transpose(1, 2)
         return look.read(v)[0]
 
@@ -354,7 +435,7 @@ class Step:
 
     def weights(self, a: int, b: int) -> Tensor:
         """Attention weights (batch, heads, b - a, keys) of queries a to b, float32."""
-        return self.look.weights(a, b)
+        return self.look.weights(a, b) if self._weights is None else self._weights
 
     def _new_pos(self) -> Tensor:
         pos = self.q_pos if self.valid is None else torch.where(self.valid, self.q_pos, -1)

@@ -275,6 +275,11 @@ def stable_top(scores: Tensor, count: int | list[int]) -> Tensor:
         (batch, ..., most of the counts), with -1 at the left of rows whose count is less.
     """
     most = count if isinstance(count, int) else max(count)
+    if isinstance(count, int) and count == scores.shape[-1] - 1:
+        # All but the last of the lowest.
+        dropped = count - scores.flip(-1).argmin(-1, keepdim=True)
+        index = torch.arange(count, device=scores.device)
+        return index + (index >= dropped)
     index = scores.sort(dim=-1, descending=True, stable=True).indices[..., :most]
     if not isinstance(count, int):
         counts = torch.tensor(count, device=scores.device).view(-1, *[1] * (scores.ndim - 1))

@@ -113,6 +113,7 @@ class Turner(nn.Module):
         # In a tuple, so that it does not become a part of this module.
         self._rotary, self.kind, self.apply_to, self.dynamic = (rotary,), kind, apply, dynamic
         self._table: tuple[Tensor, Tensor] | None = None
+        self._last: dict[torch.Size, tuple[Tensor, Tensor, Tensor]] = {}
 
     def forward(self, x: Tensor, pos: Tensor) -> Tensor:
         """Turn (batch, heads, tokens, head_dim) to positions (batch, tokens) or (batch, heads, tokens)."""
@@ -131,6 +132,10 @@ class Turner(nn.Module):
         """Cosines and sines (batch, tokens, rotary dim), from a table where frequencies stay."""
         if self.dynamic:
             return self._compute(x, pos)
+        known = self._last.get(pos.shape)
+        if known is not None and known[1].dtype == x.dtype and torch.equal(known[0], pos):
+            # The layers of a forward mostly turn to the same places.
+            return known[1:]
         last = int(pos.max()) if pos.numel() else 0
         if self._table is None or last >= len(self._table[0]) or self._table[0].dtype != x.dtype:
             # Twice as long each time, so that it is seldom made.
@@ -138,6 +143,9 @@ class Turner(nn.Module):
             cos, sin = self._compute(x, places)
             self._table = cos[0], sin[0]
         cos, sin = (torch.nn.functional.embedding(pos, table) for table in self._table)
+        if len(self._last) > 1 and pos.shape not in self._last:
+            self._last.clear()
+        self._last[pos.shape] = pos, cos, sin
         return cos, sin
 
     def _compute(self, x: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:

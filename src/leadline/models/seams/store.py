@@ -155,13 +155,15 @@ class Store(CacheLayerMixin):
         heads = index.shape[1]
         if heads > self.pos.shape[1]:
             self.pos = self.pos.expand(-1, heads, -1)
-        none = index < 0
-        index = index.clamp(min=0)
+        # What is none stands at the left.
+        none = index < 0 if bool((index[..., :1] < 0).any()) else None
+        if none is not None:
+            index = index.clamp(min=0)
         for tape in self._plain:
             tape.take(index if tape is not self.sketches else index[:, :1])
         self.pos = gather(self.pos, index)
         self.notes = {name: gather(note.expand(-1, max(note.shape[1], heads), -1), index) for name, note in self.notes.items()}
-        if none.any():
+        if none is not None:
             self.padded = True
             self.pos = self.pos.masked_fill(none, -1)
         if not self.padded:
@@ -245,18 +247,22 @@ class Store(CacheLayerMixin):
         if first:
             self.lazy_initialization(key_states, value_states)
         batch, new = key_states.shape[0], key_states.shape[2]
-        pos = step.q_pos if step.valid is None else torch.where(step.valid, step.q_pos, -1)
-        pos = pos.to(torch.int32)[:, None]
-        for tape, x in zip(self.tapes, (key_states, value_states), strict=True):
-            tape.append(x)
+        pos = step.pos
+        if pos is None:
+            pos = placed(step.q_pos, step.valid)
+        self.tapes[0].append(key_states)
+        self.tapes[1].append(value_states)
         if self.codec is not None and step.hidden is not None:
             sketch = self.codec.sketch(self.layer, step.hidden)
             if sketch is not None:
                 self.sketches = self.sketches or Tape()
                 self.sketches.append(sketch)
             step.hidden = None
-        self.pos = pos if first else torch.cat([self.pos, pos.expand(-1, self.pos.shape[1], -1)], -1)
-        self.notes = {name: torch.nn.functional.pad(note, (0, new)) for name, note in self.notes.items()}
+        if not first:
+            pos = torch.cat([self.pos, pos if self.pos.shape[1] == 1 else pos.expand(-1, self.pos.shape[1], -1)], -1)
+        self.pos = pos
+        if self.notes:
+            self.notes = {name: torch.nn.functional.pad(note, (0, new)) for name, note in self.notes.items()}
         self.seen += new
         self.rows = self.rows or [0] * batch
         if step.valid is None:
@@ -482,6 +488,11 @@ class Store(CacheLayerMixin):
         self.notes = {name: note[index] for name, note in self.notes.items()}
         self.state = {name: select(value) for name, value in self.state.items()}
         self.rows = [self.rows[i] for i in index.tolist()]
+
+
+def placed(q_pos: Tensor, valid: Tensor | None) -> Tensor:
+    """Positions of new tokens as entries keep them (batch, 1, queries), int32, -1 for padding."""
+    return (q_pos if valid is None else torch.where(valid, q_pos, -1)).to(torch.int32)[:, None]
 
 
 def ledger_of(cache: Cache) -> Ledger | None:

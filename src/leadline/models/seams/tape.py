@@ -26,7 +26,7 @@ class Tape:
     def view(self) -> Tensor:
         """All that is held."""
         assert self.room is not None
-        return self.room[:, :, : self.length]
+        return self.room.narrow(2, 0, self.length)
 
     def grow(self, count: int, like: Tensor) -> Tensor:
         """Make `count` more entries and return the view of them, to be written."""
@@ -38,19 +38,31 @@ class Tape:
                 room[:, :, : self.length] = self.view
             self.room = room
         self.length = end
-        return self.room[:, :, end - count : end]
+        return self.room.narrow(2, end - count, count)
 
     def append(self, new: Tensor) -> None:
         """Add entries (batch, kv_heads, new, ...) at the end."""
-        self.grow(new.shape[2], new).copy_(new)
+        count, room = new.shape[2], self.room
+        if room is not None and self.length + count <= room.shape[2]:
+            room.narrow(2, self.length, count).copy_(new)
+            self.length += count
+        else:
+            self.grow(count, new).copy_(new)
 
     def replace(self, held: Tensor) -> None:
         """Hold this instead; what was held is freed."""
         self.room, self.length = held.contiguous(), held.shape[2]
 
     def take(self, index: Tensor) -> None:
-        """Keep entries (batch, 1 or kv_heads, kept) by their index; the others are freed."""
-        self.replace(gather(self.view, index))
+        """Keep entries (batch, 1 or kv_heads, kept) by their index; the others are freed.
+
+        Where all but one stay, so does the room: what evicts at every step then copies once, not twice.
+        """
+        assert self.room is not None
+        room, kept = self.room, index.shape[-1]
+        if kept >= self.length - 1:
+            index = torch.nn.functional.pad(index, (0, room.shape[2] - kept))
+        self.room, self.length = gather(room, index), kept
 
     def cut(self, length: int) -> None:
         """Forget all after the first `length` entries."""
@@ -60,9 +72,14 @@ class Tape:
 def gather(x: Tensor, index: Tensor) -> Tensor:
     """Entries of (batch, kv_heads, length, ...) by an index (batch, 1 or kv_heads, kept)."""
     index = index.expand(-1, x.shape[1], -1)
-    for _ in range(x.ndim - 3):
-        index = index[..., None]
-    return x.gather(2, index.expand(-1, -1, -1, *x.shape[3:]))
+    if x.ndim == 3 or not x.is_contiguous():
+        for _ in range(x.ndim - 3):
+            index = index[..., None]
+        return x.gather(2, index.expand(-1, -1, -1, *x.shape[3:]))
+    # Whole entries at once, which is many times faster than element by element.
+    starts = torch.arange(0, x.shape[0] * x.shape[1] * x.shape[2], x.shape[2], device=x.device)
+    flat = (index.flatten(0, 1) + starts[:, None]).flatten()
+    return x.flatten(0, 2).index_select(0, flat).view(*index.shape, *x.shape[3:])
 
 
 class CodedTape:
