@@ -42,6 +42,16 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 Seed = Annotated[int, typer.Option("--seed", help="Seed of items and layouts.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Where to write.")]
 
+SCORING = (
+    (
+        "longscore",
+        "LongScore: what length costs once base ability is taken out; leadline score longscore --table FILE",
+        "arXiv:2505.19293",
+    ),
+    ("diffusion-scope", "Diffusion and scope: how hard information is to find and how much of it there is", "arXiv:2407.00402"),
+    ("xfinder", "xFinder: answers taken out of replies by rules or by a model; metrics xfinder/...", "arXiv:2405.11874"),
+)
+"""What the scoring room is known for, beside single metrics: id, title, paper."""
 DEFAULT_TASKS = "needle,kv-retrieval,variable-tracking,passage-retrieval,single-doc-qa,multi-doc-qa"
 
 
@@ -103,8 +113,7 @@ def list_(
     if room in (None, "scoring"):
         from leadline.scoring.metrics import metrics
 
-        title = "LongScore: what length costs once base ability is taken out; leadline score longscore --table FILE"
-        rows.append(_listed("longscore", "scoring", title, "arXiv:2505.19293"))
+        rows += [_listed(name, "scoring", title, paper) for name, title, paper in SCORING]
         # Metrics are many; they are named where they are asked for.
         rows += [_listed(name, "scoring", help_, None) for name, help_ in metrics().items()] if room else []
     if as_json:

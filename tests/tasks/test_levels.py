@@ -9,13 +9,13 @@ import pytest
 from leadline import catalog
 from leadline.data.haystack import Builder
 
-from .conftest import SPECS
+from .conftest import SPECS, label
 
 HELD = ("needlebench", "ancestral-trace", "needle-threads", "longchat-lines", "wiki-qa", "joint-recall", "kv-retrieval")
 """Tasks that are held to it."""
 
 
-@pytest.mark.parametrize("spec", [s for s in SPECS if s.startswith(HELD) and not catalog.make(s, "tasks").natural])
+@pytest.mark.parametrize("spec", [s for s in SPECS if s.startswith(HELD) and not catalog.make(s, "tasks").natural], ids=label)
 def test_prompts_are_as_declared(spec, tokenizer_of):
     task = catalog.make(spec, "tasks")
     builder = Builder(tokenizer_of("bytes-plain"))
