@@ -34,6 +34,11 @@ class Needle(Task):
 
     ability = "retrieval"
 
+    @property
+    def minimum(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Least length that every common tokenizer can build [tokens]."""
+        return 256 + (96 if self.values == "number" else 224) * (self.needles - 1) + (0 if self.values == "number" else 128)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_range("needles", 1, 16)

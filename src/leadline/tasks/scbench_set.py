@@ -146,7 +146,8 @@ class ScbenchSet(Task):
     def minimum(self) -> int:
         """Least length [tokens]."""
         if not self.made:
-            return 256
+            # With noise they must fit first: published contexts are seldom shorter.
+            return 256 if self.natural else 2048
         return self.turns * (72 if self.keys == "words" else KINDS[self.kind].least)
 
     # ---------------------------------------------------------------- items
