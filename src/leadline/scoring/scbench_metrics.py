@@ -243,4 +243,4 @@ METRICS: dict[str, Metric] = {
     "scbench/many-shot": any_character,
     "scbench/summary": summary,
 }
-"""By the name that `leadline score --metric` would take."""
+"""By the name that `leadline score --metric` takes."""
