@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from types import SimpleNamespace
@@ -111,9 +112,11 @@ def test_a_models_own_fault_stops_the_run(toy, tmp_path, monkeypatch):
 
 
 def test_thinking_in_tags(toy, tmp_path, monkeypatch):
+    # In turn, however the two samples fall into batches.
+    texts = itertools.cycle(["<think>123456?</think> 7", "<think>123456"])
+
     def generate(requests: list[Any]) -> list[Answer]:
-        texts = ["<think>123456?</think> 7", "<think>123456"]
-        return [Answer(text=texts[i % 2], stop="length", prompt_tokens=1, output_tokens=1) for i, _ in enumerate(requests)]
+        return [Answer(text=next(texts), stop="length", prompt_tokens=1, output_tokens=1) for _ in requests]
 
     monkeypatch.setattr(toy, "generate", generate)
     result = run(plan(samples=2, lengths=(512,), base=()), tmp_path / "run")
