@@ -182,8 +182,10 @@ def _fall_mark(
         left = at > (first + last) * 0.62
         said = f"breaks down at about {words.about(breakdown.tokens)}"
         # Before its breakdown a curve runs along the top, behind it along the bottom: the name keeps out of its way.
+        # Behind the interval where there is room, else behind the line.
+        right = high if high + LETTER * len(said) < last else at
         place = (
-            (low - 6, (top + bottom) / 2, said, "fallname", "end") if left else (high + 6, top + 10, said, "fallname", "start")
+            (low - 6, (top + bottom) / 2, said, "fallname", "end") if left else (right + 6, top + 10, said, "fallname", "start")
         )
         body.append(_text(*place))
     return body
