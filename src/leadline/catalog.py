@@ -24,8 +24,12 @@ from typing import Any
 from leadline.nouns import UserError
 
 ROOT = Path(__file__).parent
-ROOMS: dict[str, str] = {"tasks": "tasks", "pipelines": "pipelines", "methods": "methods", "training": "training/recipes"}
-"""Rooms that hold plugins, and their folders; folders inside a room are searched too."""
+ROOMS: dict[str, str] = {
+    "tasks": "tasks", "scoring": "scoring", "pipelines": "pipelines", "methods": "methods", "training": "training/recipes"
+}  # fmt: skip
+"""Rooms that hold systems, and their folders; folders inside a room are searched too."""
+NAMED = {"scoring"}
+"""Rooms where most files are no system of the catalogue: those that are one say their `id`."""
 SUPPORT = {"base"}
 """File names that hold what plugins share; these and names starting with `_` are no plugins."""
 
@@ -139,6 +143,8 @@ def entries(room: str) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for path in sorted((ROOT / ROOMS[room]).rglob("*.py")):
         if path.stem.startswith("_") or path.stem in SUPPORT or "__pycache__" in path.parts:
+            continue
+        if room in NAMED and not re.search(r"^id = ", path.read_text(encoding="utf-8"), re.M):
             continue
         entry = _read(path, room)
         found[entry.id] = entry

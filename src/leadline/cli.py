@@ -42,16 +42,6 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 Seed = Annotated[int, typer.Option("--seed", help="Seed of items and layouts.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Where to write.")]
 
-SCORING = (
-    (
-        "longscore",
-        "LongScore: what length costs once base ability is taken out; leadline score longscore --table FILE",
-        "arXiv:2505.19293",
-    ),
-    ("diffusion-scope", "Diffusion and scope: how hard information is to find and how much of it there is", "arXiv:2407.00402"),
-    ("xfinder", "xFinder: answers taken out of replies by rules or by a model; metrics xfinder/...", "arXiv:2405.11874"),
-)
-"""What the scoring room is known for, beside single metrics: id, title, paper."""
 DEFAULT_TASKS = "needle,kv-retrieval,variable-tracking,passage-retrieval,single-doc-qa,multi-doc-qa"
 
 
@@ -105,17 +95,17 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command("list")
 def list_(
-    room: Annotated[str | None, typer.Option(help=f"Only one room: {', '.join(catalog.ROOMS)}, scoring.")] = None,
+    room: Annotated[str | None, typer.Option(help=f"Only one room: {', '.join(catalog.ROOMS)}.")] = None,
     as_json: Json = False,
 ) -> None:
     """What there is: tasks, methods, pipelines, recipes and metrics."""
-    rows = [_row(e) for r in ([room] if room else catalog.ROOMS) if r != "scoring" for e in catalog.entries(r).values()]
-    if room in (None, "scoring"):
+    rows = [_row(e) for r in ([room] if room else catalog.ROOMS) for e in catalog.entries(r).values()]
+    if room == "scoring":
         from leadline.scoring.metrics import metrics
 
-        rows += [_listed(name, "scoring", title, paper) for name, title, paper in SCORING]
         # Metrics are many; they are named where they are asked for.
-        rows += [_listed(name, "scoring", help_, None) for name, help_ in metrics().items()] if room else []
+        nothing = dict.fromkeys(("paper", "holds", "figure", "date", "hardware"))
+        rows += [{"id": name, "room": room, "title": title, **nothing} for name, title in metrics().items()]
     if as_json:
         return _print(rows)
     width = max((len(r["id"]) for r in rows), default=0)
@@ -127,14 +117,11 @@ def list_(
 
 
 def _row(entry: catalog.Entry) -> dict[str, Any]:
-    paper = re.search(r"arXiv:(\d{4}\.\d{4,5})", entry.path.read_text(encoding="utf-8"))
-    return _listed(entry.id, entry.room, entry.title, f"arXiv:{paper[1]}" if paper else None)
-
-
-def _listed(name: str, room: str, title: str, paper: str | None) -> dict[str, Any]:
     from leadline.runs.verify import fields
 
-    return {"id": name, "room": room, "title": title, "paper": paper, **fields(name)}
+    paper = re.search(r"arXiv:? ?(\d{4}\.\d{4,5})", entry.path.read_text(encoding="utf-8"))
+    named = {"id": entry.id, "room": entry.room, "title": entry.title, "paper": f"arXiv:{paper[1]}" if paper else None}
+    return named | fields(entry)
 
 
 @app.command()
@@ -180,20 +167,19 @@ def show(
         raise UserError(
             f"unknown name {what!r}; {catalog.nearest(what, [n for r in catalog.ROOMS for n in catalog.entries(r)])}"
         )
+    for entry in (catalog.find(what, room) for room in rooms):
+        print(ast.get_docstring(ast.parse(entry.path.read_text(encoding="utf-8"))))
+        _verified(entry)
     entry = catalog.find(what, rooms[0])
-    print(ast.get_docstring(ast.parse(entry.path.read_text(encoding="utf-8"))))
     if entry.members:
         print("\nMembers: " + ", ".join(entry.members))
+        return
+    if rooms[0] in catalog.NAMED:
         return
     cls = catalog.load(what, rooms[0])
     words = _described(cls)
     if rooms[0] == "methods":
         print("\n" + inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[2])
-    from leadline.runs.verify import known
-
-    if result := known().get(entry.id):
-        told = {True: "holds", False: "does not hold", None: "not shown"}[result.holds]
-        print(f"\nVerified: {told} ({result.date[:10]}, {result.hardware}): {result.figure}. Control: {result.control}.")
     print("\nSettings:")
     for f in dataclasses.fields(cls):
         print(f"  {f.name}={f.default!r}  {words.get(f.name, '')}".rstrip())
@@ -207,6 +193,15 @@ def show(
             f"\n`leadline score {what}` reads JSON lines with prediction and answers, "
             f"and prefill and meta as `leadline build {what}` gives them."
         )
+
+
+def _verified(entry: catalog.Entry) -> None:
+    """Print what a system's check found last, where that still holds of this code."""
+    from leadline.runs.verify import known
+
+    if result := known().get((entry.room, entry.id)):
+        told = {True: "holds", False: "does not hold", None: "not shown"}[result.holds]
+        print(f"\nVerified: {told} ({result.date[:10]}, {result.hardware}): {result.figure}. Control: {result.control}.")
 
 
 def _described(cls: type) -> dict[str, str]:

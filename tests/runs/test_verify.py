@@ -33,10 +33,10 @@ def test_what_is_found_is_kept_and_listed(monkeypatch: pytest.MonkeyPatch) -> No
     checked_by(monkeypatch, holds=True, figure="1.00", control="0.00", control_holds=False)
     (result,) = v.verify(["self-extend"])
     assert result.holds is True and result.key == v.key(catalog.find("self-extend", "methods"))
-    assert v.fields("self-extend") == {"holds": True, "figure": "1.00", "date": result.date, "hardware": result.hardware}
+    assert v.fields(catalog.find("self-extend", "methods")) == {"holds": True, "figure": "1.00", "date": result.date, "hardware": result.hardware}
     monkeypatch.setattr(v, "SHIPPED", v.SHIPPED.with_name("none.json"))
     v.known.cache_clear()
-    assert set(v.known()) == {"self-extend"}
+    assert set(v.known()) == {("methods", "self-extend")}
 
 
 def test_a_control_that_passes_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,8 +49,8 @@ def test_results_of_other_code_are_not_known(own_state: Any) -> None:
     row = asdict(v.Result("self-extend", "methods", True, "1.00", "0.00", "here", "2026-01-01", 1.0, "0" * 16))
     v.state_file().parent.mkdir(parents=True)
     v.state_file().write_text(json.dumps([row]))
-    shipped = {r["id"] for r in json.loads(v.SHIPPED.read_text())}
-    assert v.fields("self-extend")["date"] != "2026-01-01"
+    shipped = {(r["room"], r["id"]) for r in json.loads(v.SHIPPED.read_text())}
+    assert v.fields(catalog.find("self-extend", "methods"))["date"] != "2026-01-01"
     assert set(v.known()) <= shipped
     v.state_file().write_text("[{")
     v.known.cache_clear()
@@ -74,7 +74,7 @@ def test_a_gpu_is_asked_for_where_there_is_none() -> None:
 
 def test_what_is_shipped_names_plugins_and_has_controls() -> None:
     for row in json.loads(v.SHIPPED.read_text(encoding="utf-8")):
-        assert row["id"] in v.checks() and row["figure"] and row["control"] and row["hardware"] and row["date"]
+        assert row["room"] in {e.room for e in v.checks()[row["id"]]} and row["figure"] and row["control"] and row["hardware"] and row["date"]
         assert row["holds"] in (True, False, None)
 
 

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from leadline import catalog
 from leadline.data.haystack import Builder, Layout
+from leadline.runs import simulated
 from leadline.runs.plan import Plan, parse_tasks
 from leadline.scoring.summary import summarise
 
 from .conftest import SPECS, label
-
-
-def _load() -> Any:
-    path = Path(__file__).parents[2] / "benchmarks" / "reader.py"
-    spec = importlib.util.spec_from_file_location("benchmark_reader", path)
-    assert spec and spec.loader
-    module = sys.modules["benchmark_reader"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-bench = _load()
 
 
 def constructive() -> list[str]:
@@ -36,23 +22,23 @@ def constructive() -> list[str]:
 
 def plan_of(spec: str, lengths: tuple[int, ...], **more: Any) -> Plan:
     return Plan(
-        models=(bench.NAME,), tasks=parse_tasks(spec), lengths=lengths[1:], base=lengths[:1], tokenizer="minnow", depth=0.0, **more
+        models=(simulated.NAME,), tasks=parse_tasks(spec), lengths=lengths[1:], base=lengths[:1], tokenizer="minnow", depth=0.0, **more
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("spec", constructive(), ids=label)
 def test_a_task_is_answered_within_the_window_and_not_beyond(spec: str, tokenizer) -> None:
     """Two items at three lengths: the window lies between the second and the third."""
-    if reason := bench.why_not(spec):
+    if reason := simulated.why_not(spec):
         pytest.skip(reason)
     task = catalog.make(spec, "tasks")
     base, builder = max(1024, task.minimum), Builder(tokenizer)
-    while not bench.fits(plan_of(spec, (base, 2 * base), samples=2), builder):
+    while not simulated.fits(plan_of(spec, (base, 2 * base), samples=2), builder):
         base *= 2
-    reader = bench.Reader(tokenizer, 3 * base)
+    reader = simulated.Reader(tokenizer, 3 * base)
     plan = plan_of(spec, (base, 2 * base, 4 * base), samples=2)
     scores: dict[int, list[float]] = {}
-    for record in bench.read(reader, plan, builder):
+    for record in simulated.read(reader, plan, builder):
         scores.setdefault(record.length, []).append(record.score or 0.0)
         assert record.ability == task.ability and record.levels["scope"] == task.scope
         assert record.evidence, "no evidence recorded"
@@ -62,17 +48,19 @@ def test_a_task_is_answered_within_the_window_and_not_beyond(spec: str, tokenize
 
 @pytest.mark.parametrize("spec", ["needle", "multi-doc-qa", "passage-count", "scbench-set(keys=words, turns=3)"])
 def test_the_window_is_recovered_as_the_breakdown_length(spec: str, tokenizer) -> None:
-    reader = bench.Reader(tokenizer, 3000, distraction=0.1)
+    reader = simulated.Reader(tokenizer, 3000, distraction=0.1)
     plan = plan_of(spec, (1024, 1536, 2048, 2560, 3584, 4096, 6144), samples=12)
     builder = Builder(tokenizer)
-    records = bench.read(reader, plan, builder)
-    true = bench.truth(reader, plan, builder, spec)
+    records = simulated.read(reader, plan, builder)
+    true = simulated.truth(reader, plan, builder, spec)
     assert true is not None and abs(true - 3000) < 80
     group = summarise(records).groups[0]
     found = group.breakdown
     assert found.low is not None and found.high is not None and found.low <= true <= found.high
     assert found.high / found.low < 2
-    assert bench.holds(found, true, 6144) and not bench.holds(found, 1500, 6144) and not bench.holds(found, None, 6144)
+    assert (
+        simulated.holds(found, true, 6144) and not simulated.holds(found, 1500, 6144) and not simulated.holds(found, None, 6144)
+    )
     base = next(c for c in group.cells if c.length == 1024)
     assert base.score is not None and 0.7 <= base.score < 1, "distracted at its rate"
 
@@ -81,12 +69,12 @@ def test_who_reads_the_ends_loses_the_middle(tokenizer) -> None:
     plan = plan_of("needle", (1024, 2048, 4096), samples=1)
     builder, task = Builder(tokenizer), catalog.make("needle", "tasks")
     item = task.items(1)[0]
-    reader = bench.Reader(tokenizer, 1000, first=500)
+    reader = simulated.Reader(tokenizer, 1000, first=500)
     seen = {depth: reader.sees(builder.build(item, 4096, Layout(depth=depth))) for depth in (0.0, 0.05, 0.5, 0.9, 1.0)}
     assert seen == {0.0: True, 0.05: True, 0.5: False, 0.9: True, 1.0: True}
-    assert not bench.Reader(tokenizer, 1000).sees(builder.build(item, 4096, Layout(depth=0.0)))
-    assert bench.truth(reader, plan, builder, str(task.spec)) is None, "at depth 0 it is among the first tokens for ever"
-    assert abs((bench.truth(reader, replace(plan, depth=0.5), builder, str(task.spec)) or 0) - 2000) < 120
+    assert not simulated.Reader(tokenizer, 1000).sees(builder.build(item, 4096, Layout(depth=0.0)))
+    assert simulated.truth(reader, plan, builder, str(task.spec)) is None, "at depth 0 it is among the first tokens for ever"
+    assert abs((simulated.truth(reader, replace(plan, depth=0.5), builder, str(task.spec)) or 0) - 2000) < 120
 
 
 @pytest.mark.parametrize("depth", [0.0, 0.37, 1.0])
@@ -98,4 +86,4 @@ def test_what_is_seen_is_counted_in_tokens(tokenizer, depth: float) -> None:
     start = prompt.text.index(content) + prompt.evidence[0][0]
     before = len(tokenizer.ids(prompt.text[:start]))
     left = prompt.tokens - before
-    assert bench.Reader(tokenizer, left + 2).sees(prompt) and not bench.Reader(tokenizer, left - 2).sees(prompt)
+    assert simulated.Reader(tokenizer, left + 2).sees(prompt) and not simulated.Reader(tokenizer, left - 2).sees(prompt)

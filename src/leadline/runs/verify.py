@@ -13,7 +13,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -25,15 +25,19 @@ from leadline.nouns import UserError
 from leadline.runs.asking import now
 
 SHIPPED = catalog.ROOT / "verified.json"
-ENGINES = {"methods": ("torch", "transformers")}
+ENGINES = {"methods": ("torch", "transformers"), "training": ("torch", "transformers")}
 """Packages on which results of a room depend."""
+BENCH = ("runs/bench.py", "runs/simulated.py")
 SOURCES = {
     "methods": ("methods/base.py", "methods/_*.py", "methods/*/_*.py", "models/*.py", "models/seams/*.py"),
-    "tasks": ("tasks/base.py", "tasks/_*.py", "data/*.py", "scoring/*.py"),
+    "tasks": ("tasks/base.py", "tasks/_*.py", "data/*.py", "scoring/*.py", *BENCH),
+    "scoring": ("scoring/*.py", "data/*.py", *BENCH),
     "pipelines": ("pipelines/base.py", "pipelines/_*.py"),
-    "training": ("training/*.py",),
+    "training": ("training/*.py", "data/*.py"),
 }
-"""Files beside a plugin's own on which its results depend."""
+"""Files beside a system's own on which its results depend."""
+Name = tuple[str, str]
+"""Room and id: a system of several parts has one id in several rooms."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ def key(entry: catalog.Entry) -> str:
     """Hash of all that a result depends on: the plugin, what it stands on, minnow's weights, versions."""
     total = hashlib.sha256()
     found = {path for pattern in SOURCES[entry.room] for path in catalog.ROOT.glob(pattern)}
+    # What a suite stands for is checked with it.
+    found |= {catalog.find(catalog.parse(member).name, entry.room).path for member in entry.members}
     for path in [entry.path, *sorted(found), catalog.ROOT / "runs" / "lab.py"]:
         total.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     for name in ENGINES.get(entry.room, ()):
@@ -72,15 +78,21 @@ def key(entry: catalog.Entry) -> str:
 
 
 @cache
-def known() -> dict[str, Result]:
-    """Results that still hold of this code, by id; a user's own before those that came with the package."""
-    found: dict[str, Result] = {}
-    now_keys = {e.id: key(e) for room in catalog.ROOMS for e in catalog.entries(room).values() if not e.members}
+def known() -> dict[Name, Result]:
+    """Results that still hold of this code, by room and id; a user's own before those that came with the package."""
+    found: dict[Name, Result] = {}
+    there = {(e.room, e.id): e for e in every()}
     for path in (SHIPPED, state_file()):
         for result in _read(path):
-            if now_keys.get(result.id) == result.key:
-                found[result.id] = result
+            name = (result.room, result.id)
+            if name in there and key(there[name]) == result.key:
+                found[name] = result
     return found
+
+
+def every() -> Iterator[catalog.Entry]:
+    """All systems of all rooms."""
+    return (e for room in catalog.ROOMS for e in catalog.entries(room).values())
 
 
 def _read(path: Path) -> list[Result]:
@@ -93,10 +105,13 @@ def _read(path: Path) -> list[Result]:
         return []
 
 
-def checks() -> dict[str, catalog.Entry]:
-    """Plugins that bring a check, by id."""
-    every = (e for room in catalog.ROOMS for e in catalog.entries(room).values())
-    return {e.id: e for e in every if _has_check(e.path)}
+def checks() -> dict[str, list[catalog.Entry]]:
+    """Systems that bring a check, by id: a list of their parts."""
+    found: dict[str, list[catalog.Entry]] = {}
+    for entry in every():
+        if _has_check(entry.path):
+            found.setdefault(entry.id, []).append(entry)
+    return found
 
 
 def _has_check(path: Path) -> bool:
@@ -118,39 +133,43 @@ def verify(ids: Sequence[str], gpu: bool = False, watch: Callable[[str], None] =
     there = checks()
     for name in ids:
         if name not in there:
-            every = [n for room in catalog.ROOMS for n in catalog.entries(room)]
-            if name in every:
+            if name in {e.id for e in every()}:
                 raise UserError(f"{name} has no check yet: its file holds no `check(lab)`; those with one: {', '.join(there)}")
             raise UserError(f"unknown name {name!r}; {catalog.nearest(name, there)}")
+    chosen = [entry for name in ids or list(there) for entry in there[name]]
+    tensors = [entry.id for entry in chosen if entry.room in ENGINES]
     try:
         import torch
     except ImportError as error:
-        raise UserError('checks run models: pip install ".[local]" where leadline was cloned') from error
-    if gpu and not torch.cuda.is_available():
-        raise UserError("--gpu was asked for, and torch sees no GPU here")
-    from leadline.runs.lab import Lab
+        if tensors or gpu:
+            what = f"the checks of {', '.join(tensors)} run" if tensors else "a GPU is for checks that run"
+            raise UserError(f'{what} models: pip install ".[local]" where leadline was cloned') from error
+    else:
+        if gpu and not torch.cuda.is_available():
+            raise UserError("--gpu was asked for, and torch sees no GPU here")
+    from leadline.runs.bench import Bench
 
-    lab, results = Lab("cuda" if gpu else "cpu"), []
-    for name in ids or list(there):
-        watch(f"{name} ...")
+    lab, results = Bench("cuda" if gpu else "cpu"), []
+    for entry in chosen:
+        watch(f"{entry.id} ...")
         begun = time.monotonic()
-        finding = catalog.module(there[name]).check(lab)
+        finding = catalog.module(entry).check(lab)
         holds, control = finding.holds, finding.control
         if finding.control_holds:
             holds, control = False, f"{control}: THE CONTROL PASSED TOO, so the check shows nothing"
         took = round(time.monotonic() - begun, 1)
-        one = Result(name, there[name].room, holds, finding.figure, control, hardware(gpu), now(), took, key(there[name]))
+        one = Result(entry.id, entry.room, holds, finding.figure, control, hardware(gpu), now(), took, key(entry))
         results.append(one)
         _keep(one)
         told = {True: "holds", False: "DOES NOT HOLD", None: "not shown here"}[holds]
-        watch(f"{name}: {told} ({took:.0f} s): {one.figure}; control: {control}")
+        watch(f"{entry.id}: {told} ({took:.0f} s): {one.figure}; control: {control}")
     return results
 
 
 def _keep(result: Result) -> None:
-    """Add a result to the user's own, in place of an older one of its id."""
+    """Add a result to the user's own, in place of an older one of the same system."""
     path = state_file()
-    others = [r for r in _read(path) if r.id != result.id]
+    others = [r for r in _read(path) if (r.room, r.id) != (result.room, result.id)]
     part = path.with_name(path.name + f".{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +191,7 @@ def hardware(gpu: bool) -> str:
     return f"CPU, {platform.machine()}, {os.cpu_count()} cores"
 
 
-def fields(entry_id: str) -> dict[str, Any]:
-    """What lists show of a plugin: `holds`, `figure`, `date`, `hardware`; None where nothing is known."""
-    result = known().get(entry_id)
+def fields(entry: catalog.Entry) -> dict[str, Any]:
+    """What lists show of a system: `holds`, `figure`, `date`, `hardware`; None where nothing is known."""
+    result = known().get((entry.room, entry.id))
     return {name: getattr(result, name) if result else None for name in ("holds", "figure", "date", "hardware")}

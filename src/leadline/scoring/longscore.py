@@ -17,6 +17,7 @@ import numpy as np
 from leadline.nouns import UserError
 from leadline.scoring.stats import codes, t_quantile, wilson
 
+id = "longscore"
 FLOOR = 0.05
 """Lowest base (chance taken out) that a score is divided by; our choice, as is the second rule of two standard errors."""
 EDGE_WEIGHT = 0.5

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from leadline.nouns import UserError
 from leadline.scoring import extract, key_rules
 
+id = "xfinder"
 Kind = Literal["option", "short text", "label", "math"]
 KINDS: tuple[Kind, ...] = ("option", "short text", "label", "math")
 NONE = "[No valid answer]"

@@ -4,6 +4,10 @@ A suite: its name stands for the sub-tasks, each of them an `l-eval-set`. An, Go
 "L-Eval: Instituting Standardized Evaluation for Long Context Language Models", 2023.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 id = "l-eval"
 members = (
     "l-eval-set(subset=coursera)",
@@ -27,3 +31,44 @@ members = (
     "l-eval-set(subset=review_summ)",
     "l-eval-set(subset=tv_show_summ)",
 )
+
+
+RELEASED = {
+    "codeU": "output", "coursera": "choices", "gsm100": "number", "quality": "choice",
+    "topic_retrieval_longchat": "contains", "tpo": "choice",
+}  # fmt: skip
+"""Metrics of the closed-ended sub-tasks with released predictions."""
+
+
+def check(lab: Any) -> Any:
+    """Published rows load and score; every figure of the released predictions is the peer's."""
+    row = {
+        "instructions": ["Who keeps the boat?", "Where does it lie?"],
+        "input": "Ann keeps the boat. It lies in Oslo bay. " * 50,
+    }
+    kept = {"outputs": ["Ann", "Oslo bay"], "source": "boats", "evaluation": "f1"}
+    folder = lab.written({"multidoc_qa.jsonl": [row | kept]})
+    said = lab.replies(f"l-eval-set(subset=multidoc_qa, data='{folder}')", n=2)
+    control = f"each reply given to the other question {said.wrong:.2f}"
+    if not lab.peers:
+        return lab.finding(
+            holds=None, figure=f"{said}; not shown: {lab.NO_PEERS}", control=control, control_holds=said.wrong > 0.5
+        )
+    ours, theirs, plain = [], [], []
+    for row in lab.released("leval/exam_eval.turbo-16k-0613.jsonl.gz"):
+        ours.append(lab.metric(f"leval/{RELEASED[row['task']]}")(row["pred"], [row["gt"]]))
+        plain.append(float(row["pred"].strip() == row["gt"].strip()))
+        theirs.append(row["peer_score"])
+    exam = len(ours)
+    for row in lab.released("leval/ngram_eval.turbo-16k-0613.jsonl.gz"):
+        for name, score in row["peer_score"].items():
+            ours.append(lab.metric(f"leval/{name}")(row["pred"], [row["gt"]]))
+            plain.append(float(row["pred"].strip() == row["gt"].strip()))
+            theirs.append(score / 100)
+    equal, simple = lab.agree(ours, theirs, 1e-6), lab.agree(plain, theirs, 1e-6)
+    return lab.finding(
+        holds=said.hold and equal.all,
+        figure=f"{said}; {equal} figures of released predictions are the peer's ({exam} exam, {len(ours) - exam} F1 and ROUGE)",
+        control=f"plain equality instead: {simple}; {control}",
+        control_holds=simple.all or said.wrong > 0.5,
+    )

@@ -5,9 +5,30 @@ score is the plain mean of the first three, with the Ancestral Trace Challenge a
 "NeedleBench: Can LLMs Do Retrieval and Reasoning in Information-Dense Context?", 2024.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 members = (
     "needlebench-grid(kind=single)",
     "needlebench-grid(kind=multiple)",
     "needlebench-grid(kind=reasoning)",
     "ancestral-trace",
 )
+
+
+def check(lab: Any) -> Any:
+    """Exact lengths to a million tokens in both languages and at every depth, chains with exact answers, a window found."""
+    built = lab.build("needlebench", "needlebench(language=zh)", lengths=("4k", "128k", "1m"), n=1)
+    grid = (0.0, 0.25, 0.5, 0.75, 1.0)
+    single = {d: lab.build("needlebench-grid(kind=single)", lengths=("4k", "64k"), depth=d).prompts for d in grid}
+    missed = max(abs(p.depths[0] - d) for d, prompts in single.items() for p in prompts)
+    said = lab.replies("needlebench")
+    found = [lab.sound(spec) for spec in lab.specs("needlebench")]
+    blind = lab.sound("needlebench-grid(kind=single)", blind=True)
+    return lab.finding(
+        holds=built.exact and missed < 0.02 and said.hold and all(one.found for one in found),
+        figure=f"{built}; depths 0 to 1 kept to {missed:.3f}; {said}; a reader of 10,240 tokens: {'; '.join(map(str, found))}",
+        control=f"a reader that sees nothing: {blind}",
+        control_holds=blind.found,
+    )

@@ -1,0 +1,276 @@
+"""What the check of a task or a scorer is given: prompts to build, replies to score, a simulated reader, peers' released rows.
+
+Stays in the text half, but where a check asks for the embedded model (`Lab`). Knows nothing of any plugin.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import os
+import random
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from leadline import catalog
+from leadline.data.haystack import Builder, Layout
+from leadline.data.tokens import Tokenizer, load_tokenizer
+from leadline.nouns import Answer, Item, Prompt
+from leadline.runs import simulated
+from leadline.runs.lab import Lab
+from leadline.runs.plan import Plan, parse_length
+from leadline.runs.prompts import build_all, builder_of
+
+FULL = 0.99
+"""Least share of the asked length that a prompt takes."""
+Say = str | Callable[[Any, Item, Prompt], str]
+"""What is replied: `gold`, `wrong`, `empty`, or a function of task, item and prompt."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """Prompts built, and how well they keep to their lengths."""
+
+    prompts: tuple[Prompt, ...]
+    fills: tuple[float, ...]
+    """Share of the asked length that each takes."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether none is over its length and none under 99 % of it."""
+        return FULL <= min(self.fills) and max(self.fills) <= 1
+
+    def __str__(self) -> str:
+        """As in `24 prompts to 1,048,576 tokens 99.1 to 100.0 % full`."""
+        low, high = (100 * f(self.fills) for f in (min, max))
+        return f"{len(self.prompts)} prompts to {max(p.length for p in self.prompts):,} tokens {low:.1f} to {high:.1f} % full"
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How many of our figures are those of a peer."""
+
+    equal: int
+    of: int
+    differ: tuple[int, ...]
+    """Places of those that are not."""
+
+    @property
+    def all(self) -> bool:
+        """Whether every one is, and there is one."""
+        return self.equal == self.of > 0
+
+    def __str__(self) -> str:
+        """As in `983 of 983`."""
+        return f"{self.equal:,} of {self.of:,}"
+
+
+@dataclass(frozen=True)
+class Sounding:
+    """What a report says of a reader whose window is known."""
+
+    spec: str
+    truth: int | None
+    """Where it really loses the evidence of the first item [tokens]."""
+    tokens: int | None
+    low: int | None
+    high: int | None
+    found: bool
+    """Whether the estimated interval holds the truth."""
+
+    def __str__(self) -> str:
+        """As in `needle 10,216 (9,950-11,500), truth 10,240`."""
+        told = [f"{x:,}" if x is not None else "?" for x in (self.tokens, self.low, self.high, self.truth)]
+        return f"{self.spec} {told[0]} ({told[1]}-{told[2]}), truth {told[3]}"
+
+
+@dataclass(frozen=True)
+class Replies:
+    """Mean scores of right, wrong and empty replies to the same prompts [0 to 1]."""
+
+    n: int
+    gold: float
+    wrong: float
+    empty: float
+    chance: float
+    """The highest that a task's guess scores."""
+
+    @property
+    def hold(self) -> bool:
+        """Whether right ones score full, empty ones nothing, and wrong ones of the right form at most chance and a tenth."""
+        return self.gold == 1 and self.empty == 0 and self.wrong <= self.chance + 0.1
+
+    def __str__(self) -> str:
+        """As in `48 right replies 1.00, wrong .02, empty 0.00`."""
+        return f"{self.n} right replies {self.gold:.2f}, wrong {self.wrong:.2f}, empty {self.empty:.2f}"
+
+
+class Bench(Lab):
+    """A place to check tasks and scorers in."""
+
+    NO_PEERS = "released predictions are not here (name their folder in LEADLINE_PEERS)"
+    """What a check that stands on them says."""
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The embedded model's."""
+        return load_tokenizer("minnow")
+
+    @cached_property
+    def _folders(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(prefix="leadline-check-", ignore_cleanup_errors=True)
+
+    def written(self, files: Mapping[str, Any]) -> Path:
+        """A new folder with files in a published format, gone with the lab.
+
+        Args:
+            files: by name; a list of rows becomes JSON lines (one JSON array where the name ends in `.json`), text stays text.
+        """
+        folder = Path(tempfile.mkdtemp(dir=self._folders.name))
+        for name, content in files.items():
+            if not isinstance(content, str):
+                rows = [json.dumps(row, ensure_ascii=False) for row in content]
+                content = f"[{', '.join(rows)}]" if name.endswith(".json") else "\n".join(rows) + "\n"
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content, encoding="utf-8")
+        return folder
+
+    @cached_property
+    def peers(self) -> Path | None:
+        """The folder with peers' released predictions and scores, or None: a check that stands on them then says so.
+
+        It is named by $LEADLINE_PEERS, else `shared/data` beside the source tree.
+        """
+        path = Path(os.environ.get("LEADLINE_PEERS") or catalog.ROOT.parents[2] / "shared" / "data")
+        return path if path.is_dir() else None
+
+    def released(self, name: str) -> list[dict[str, Any]]:
+        """Rows of one of the peers' files (JSON lines, packed or not)."""
+        assert self.peers, "ask for `peers` first"
+        file = self.peers / name
+        data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        return [json.loads(line) for line in data.decode("utf-8").splitlines() if line.strip()]
+
+    @staticmethod
+    def agree(ours: Sequence[float | None], theirs: Sequence[float | None], within: float = 0.005) -> Agreement:
+        """How many of our figures are a peer's, both in the same unit; None equals None alone."""
+        pairs = list(zip(ours, theirs, strict=True))
+        same = [a is b if a is None or b is None else math.isclose(a, b, rel_tol=0, abs_tol=within) for a, b in pairs]
+        return Agreement(sum(same), len(same), tuple(i for i, s in enumerate(same) if not s))
+
+    @staticmethod
+    def metric(name: str) -> Any:
+        """A metric by the name that `leadline score --metric` takes."""
+        from leadline.scoring.metrics import metric
+
+        return metric(name)
+
+    @staticmethod
+    def task(spec: str) -> Any:
+        """A task with its settings."""
+        return catalog.make(spec, "tasks")
+
+    def specs(self, spec: str) -> list[str]:
+        """A suite's members, or the task itself."""
+        return [str(one) for one in catalog.expand(catalog.parse(spec), "tasks")]
+
+    def build(
+        self,
+        *specs: str,
+        lengths: Sequence[str | int] = ("4k", "64k"),
+        n: int = 2,
+        seed: int = 0,
+        depth: float | None = None,
+    ) -> Built:
+        """Prompts of tasks or suites at lengths, for the embedded model's tokenizer; naturally long ones at their own.
+
+        Lengths under a task's minimum become the minimum.
+        """
+        builder, prompts = Builder(self.tokenizer, seed=seed), list[Prompt]()
+        for one in (one for spec in specs for one in self.specs(spec)):
+            task = self.task(one)
+            if task.natural:
+                prompts += [prompt for _, prompt in self._natural(task, n, seed)]
+                continue
+            asked = {max(task.minimum, parse_length(str(length))) for length in lengths}
+            for length in sorted(asked):
+                prompts += build_all(builder, task, n, length, seed, Layout(depth=depth))
+        return Built(tuple(prompts), tuple(p.tokens / p.length for p in prompts))
+
+    def _natural(self, task: Any, n: int, seed: int) -> list[tuple[Item, Prompt]]:
+        builder, items = Builder(self.tokenizer, seed=seed), task.items(n, seed)
+        return [(item, builder.build(item, builder.minimum(item))) for item in items]
+
+    def asked(self, spec: str, n: int = 12, length: str | int = "4k", seed: int = 0) -> list[tuple[Any, Item, Prompt]]:
+        """Tasks (a suite's members one after the other), items as they are asked, and prompts."""
+        found = []
+        for one in self.specs(spec):
+            task = self.task(one)
+            if task.natural:
+                found += [(task, item, prompt) for item, prompt in self._natural(task, n, seed)]
+                continue
+            prompts = build_all(
+                Builder(self.tokenizer, seed=seed), task, n, max(2 * task.minimum, parse_length(str(length))), seed, Layout()
+            )
+            items = task.items(n, seed)
+            # A growing item's answers are those of what it was composed of.
+            shown = [replace(i, meta=p.meta) if task.grows else i for i, p in zip(items, prompts, strict=True)]
+            found += [(task, item, prompt) for item, prompt in zip(shown, prompts, strict=True)]
+        return found
+
+    def says(self, spec: str, say: Say = "gold", n: int = 12, length: str | int = "4k", seed: int = 0) -> float:
+        """Mean score of a reply to each of a task's (or suite's) prompts [0 to 1]; those that do not count are left out."""
+        scores = []
+        for task, item, prompt in self.asked(spec, n, length, seed):
+            if callable(say):
+                text = say(task, item, prompt)
+            elif say == "wrong":
+                text = task.wrong(prompt.answers, item, random.Random(prompt.id))
+            else:
+                text = {"gold": task.gold(prompt.answers, item), "empty": ""}[say]
+            scores.append(task.score(prompt.answers, item, Answer(text=text)).value)
+        known = [s for s in scores if s is not None]
+        return sum(known) / len(known)
+
+    def replies(self, spec: str, n: int = 12, length: str | int = "4k", seed: int = 0) -> Replies:
+        """Right, wrong and empty replies to the prompts of a task, or of all members of a suite."""
+        chance = max(self.task(one).chance for one in self.specs(spec))
+        gold, wrong, empty = (self.says(spec, how, n, length, seed) for how in ("gold", "wrong", "empty"))
+        return Replies(n * len(self.specs(spec)), gold, wrong, empty, chance)
+
+    def sound(
+        self,
+        spec: str,
+        window: int = 10_240,
+        lengths: Sequence[int] = (4096, 6144, 8192, 12_288, 16_384, 24_576),
+        n: int = 8,
+        blind: bool = False,
+    ) -> Sounding:
+        """What the breakdown length of a task says of a simulated reader.
+
+        Args:
+            spec: of one task.
+            window: last tokens that the reader reads; evidence lies at the start, so that it is lost first.
+            lengths: the first is the base; those under the task's minimum are left out.
+            n: samples.
+            blind: let the reader read nothing at all: the control.
+        """
+        from leadline.scoring.summary import summarise
+
+        parsed = catalog.parse(spec)
+        least = self.task(spec).minimum
+        kept = tuple(x for x in lengths if x >= least)
+        plan = Plan(
+            models=(simulated.NAME,), tasks=(parsed,), lengths=kept[1:], base=kept[:1], samples=n, tokenizer="minnow", depth=0.0
+        )
+        builder = builder_of(plan, simulated.NAME)
+        reader = simulated.Reader(builder.tokenizer, window, distraction=0.05)
+        true = simulated.truth(reader, plan, builder, spec)
+        records = simulated.read(replace(reader, window=0) if blind else reader, plan, builder)
+        found = summarise(records).groups[0].breakdown
+        return Sounding(spec, true, found.tokens, found.low, found.high, simulated.holds(found, true, max(kept)))
