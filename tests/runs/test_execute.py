@@ -239,6 +239,15 @@ def test_cost(serve, plan, tmp_path):
     assert dry_run(priced, tmp_path / "run")[0].samples == 4 - len(result)
 
 
+def test_cost_of_answers_that_grow_is_held(serve, plan, tmp_path):
+    """A growing task's first item says 128 tokens of answer, its prompts of 8k over two thousand: no sample fits a limit between."""
+    server = serve()
+    grown = plan(
+        server, tasks=parse_tasks("longgenbench"), lengths=(8192,), base=(), samples=2, prices=(0.0, 1.0), max_cost=0.001
+    )
+    assert run(grown, tmp_path / "run") == [] and server.asked.total() == 0
+
+
 def test_a_length_under_the_tasks_minimum_is_told(serve, plan, tmp_path):
     server = serve()
     result = run(plan(server, base=(64,), lengths=(512,)), tmp_path / "run")

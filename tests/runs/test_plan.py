@@ -65,6 +65,13 @@ def test_keys_hold_the_weights(monkeypatch):
     plans._identity.cache_clear()
 
 
+def test_keys_hold_what_plugins_share(monkeypatch):
+    with_rag, without = (cells(make(pipeline=name))[0].key for name in ("rag", ""))
+    monkeypatch.setattr(plans, "_helpers", lambda room, asked: ("other",) if asked else ())
+    assert cells(make(pipeline="rag"))[0].key != with_rag
+    assert cells(make())[0].key == without
+
+
 def test_a_plan_is_kept_as_json():
     one = make(tasks=parse_tasks("needle(needles=2),kv-retrieval"), prices=(1.0, 2.0))
     assert Plan.from_json(json.loads(json.dumps(one.to_json()))) == one
@@ -76,6 +83,12 @@ def test_dry_run_is_from_above():
     assert [e.tokens for e in whole[1:]] == [768, 1536, 3072] and 50 < whole[0].tokens < 1000
     assert all(e.cost is None for e in whole)
     assert dry_run(make(thinking=100))[0].tokens == 3 * 356
+
+
+def test_dry_run_knows_answers_that_grow():
+    """Sixteen answers in one reply: what they cost is known when the first sample is composed."""
+    priced = dry_run(make(tasks=parse_tasks("longgenbench"), lengths=(8192,), base=(), prices=(0.0, 1e6)))
+    assert priced[0].cost > 3 * 1000 and priced[0].tokens == 3 * 8192
 
 
 def test_methods_are_for_local_models():

@@ -33,7 +33,12 @@ def test_what_is_found_is_kept_and_listed(monkeypatch: pytest.MonkeyPatch) -> No
     checked_by(monkeypatch, holds=True, figure="1.00", control="0.00", control_holds=False)
     (result,) = v.verify(["self-extend"])
     assert result.holds is True and result.key == v.key(catalog.find("self-extend", "methods"))
-    assert v.fields(catalog.find("self-extend", "methods")) == {"holds": True, "figure": "1.00", "date": result.date, "hardware": result.hardware}
+    assert v.fields(catalog.find("self-extend", "methods")) == {
+        "holds": True,
+        "figure": "1.00",
+        "date": result.date,
+        "hardware": result.hardware,
+    }
     monkeypatch.setattr(v, "SHIPPED", v.SHIPPED.with_name("none.json"))
     v.known.cache_clear()
     assert set(v.known()) == {("methods", "self-extend")}
@@ -74,7 +79,13 @@ def test_a_gpu_is_asked_for_where_there_is_none() -> None:
 
 def test_what_is_shipped_names_plugins_and_has_controls() -> None:
     for row in json.loads(v.SHIPPED.read_text(encoding="utf-8")):
-        assert row["room"] in {e.room for e in v.checks()[row["id"]]} and row["figure"] and row["control"] and row["hardware"] and row["date"]
+        assert (
+            row["room"] in {e.room for e in v.checks()[row["id"]]}
+            and row["figure"]
+            and row["control"]
+            and row["hardware"]
+            and row["date"]
+        )
         assert row["holds"] in (True, False, None)
 
 

@@ -379,19 +379,21 @@ class Run:
         if self.fault is not None:
             return None
         plan = self.plan
+        prompt, task = None, task_of(cell.task)
+        if task.grows:
+            # It is scored by what it was composed of, and only then is known how long its answer may be.
+            prompt = await self._prompt(cell, place)
+            item = dataclasses.replace(item, meta=prompt.meta, answer_tokens=prompt.answer_tokens)
         with self.spent.room(cell, item) as allowed:
             if not allowed:
                 return None
             try:
-                prompt = await asyncio.get_running_loop().run_in_executor(self._one_thread, self._build, cell, place)
+                prompt = prompt or await self._prompt(cell, place)
             except TooLong as error:
-                if not task_of(cell.task).natural:
+                if not task.natural:
                     raise
                 self._keep(unasked(plan, cell, item, str(error)))
                 return None
-            if task_of(cell.task).grows:
-                # It is scored by what it was composed of.
-                item = dataclasses.replace(item, meta=prompt.meta)
             asker = Asker(model, plan, cell, prompt, local=is_local(cell.model))
             if plan.pipeline:
                 asker.helpers = self._askers(pipeline_roles(plan.pipeline), cell, prompt)
@@ -402,6 +404,10 @@ class Run:
                 answer = dataclasses.replace(answer, cost=price(plan, answer.prompt_tokens, answer.output_tokens or 0))
             self._keep(record_of(plan, cell, item, prompt, answer, await self._judged(cell, item, prompt, answer)))
         return asker.output
+
+    async def _prompt(self, cell: Cell, place: int) -> Prompt:
+        """A cell's prompt, built beside the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._one_thread, self._build, cell, place)
 
     async def _judged(self, cell: Cell, item: Item, prompt: Prompt, answer: Answer) -> Score | None:
         """The score that a task gives with the help of other models; None where none was given to it."""

@@ -285,8 +285,8 @@ def _key(plan: Plan, model: str, method: str, task: Spec, length: int) -> str:
     made = task_of(task)
     parts = {
         "model": identity(plan, model),
-        "method": [method, *_sources(method, "methods", "+")],
-        "pipeline": [plan.pipeline, *_sources(plan.pipeline, "pipelines", "+")],
+        "method": [method, *_sources(method, "methods", "+"), *_helpers("methods", bool(method))],
+        "pipeline": [plan.pipeline, *_sources(plan.pipeline, "pipelines", "+"), *_helpers("pipelines", bool(plan.pipeline))],
         "task": [str(made.spec), made.version, *_sources(str(task), "tasks", "+", own=False)],
         "length": length,
         "noise": plan.noise,
@@ -310,6 +310,14 @@ def _sources(specs: str, room: str, separator: str, own: bool = True) -> tuple[s
     named = (Path(value).expanduser() for spec in parsed for value in spec.settings.values() if isinstance(value, str))
     chosen += [path for path in named if path.is_file()]
     return tuple(hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in chosen)
+
+
+@cache
+def _helpers(room: str, asked: bool) -> tuple[str, ...]:
+    """Hashes of what the plugins of a room share, where one is asked for."""
+    folder = catalog.ROOT / catalog.ROOMS[room]
+    paths = sorted({*folder.rglob("_*.py"), folder / "base.py"}) if asked else []
+    return tuple(hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths)
 
 
 def identity(plan: Plan, model: str) -> str:
@@ -357,7 +365,9 @@ class Estimate:
 
 
 def dry_run(plan: Plan, folder: Path | None = None) -> list[Estimate]:
-    """What each cell would cost, from above, without asking or building anything.
+    """What each cell would cost, from above, without asking anything.
+
+    Nothing is built but the first sample of a task that grows: only then is known how long its answers may be.
 
     Args:
         plan: the plan.
@@ -373,11 +383,20 @@ def dry_run(plan: Plan, folder: Path | None = None) -> list[Estimate]:
         if cell.length and cell.length < task_of(cell.task).minimum:
             left = []
         room = sum((plan.max_output or i.answer_tokens) for i in left)
+        if left and cell.length and plan.max_output is None and task_of(cell.task).grows:
+            room = max(room, len(left) * _grown(plan, cell))
         # Without context there is little more than the question; its size in characters is surely above its tokens.
         read = cell.length * len(left) - room if cell.length else sum(len(i.question) + len(i.instruction) for i in left)
         written = room + plan.thinking * len(left)
         estimates.append(Estimate(cell, len(left), max(0, read) + written, price(plan, max(0, read), written)))
     return estimates
+
+
+def _grown(plan: Plan, cell: Cell) -> int:
+    """Room for the answer of a growing task's first sample at a length [tokens]."""
+    from leadline.runs.prompts import build, builder_of
+
+    return build(plan, builder_of(plan, cell.model), cell, 0).answer_tokens
 
 
 def price(plan: Plan, read: int, written: int) -> float | None:
