@@ -601,7 +601,7 @@ def report(
 
 @app.command()
 def score(
-    task: Annotated[str | None, typer.Argument(help="Task, or `longscore` for a table of scores.")] = None,
+    task: Annotated[str | None, typer.Argument(help="Task, suite, or `longscore` for a table of scores.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="JSON lines with prediction and answers.")] = None,
     metric: Annotated[str | None, typer.Option(help="Metric instead of a task, as in longbench/qa-f1.")] = None,
     table: Annotated[Path | None, typer.Option(help="JSON with lengths, base and raw scores, for longscore.")] = None,
@@ -631,28 +631,13 @@ def score(
         raise UserError(
             "give a task or --metric NAME, and --predictions FILE; `leadline list --room tasks` and `--room scoring` name them"
         )
-    result = metrics.score_file(predictions, metric or _task_scorer(str(task)), rows=metric is None)
+    from leadline.runs.scored import scorer_of
+
+    result = metrics.score_file(predictions, metric or scorer_of(str(task)), rows=metric is None)
     if as_json:
         return _print(result)
     print(f"{metric or task}: {result['score']:.4f} over {result['n']} predictions")
     return None
-
-
-def _task_scorer(name: str) -> Any:
-    """The function that scores one row of predictions as a task does."""
-    from leadline.nouns import Score
-    from leadline.scoring.metrics import answer_of
-
-    task = catalog.make(name, "tasks")
-    example = task.items(1)[0]
-
-    def scorer(row: dict[str, Any]) -> Score:
-        # What `leadline build` said of the item may come back with the row; the task itself knows the rest.
-        given = {k: row[k] for k in ("prefill", "meta") if k in row}
-        item = dataclasses.replace(example, **{"answers": tuple(row["answers"]), "prefill": "", "meta": {}} | given)
-        return task.score(item.answers, item, answer_of(row))
-
-    return scorer
 
 
 def _json(path: Path) -> Any:

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import logging
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -159,10 +160,16 @@ def rows_of(spec: str) -> Iterator[tuple[str, Any]]:
     return _from_hub(name, config, revision)
 
 
+def _quiet() -> None:
+    """Let the hub's library say nothing of each try: what failed in the end is said once."""
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+
+
 def _fetched(name: str, file: str, revision: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
+    _quiet()
     try:
         return Path(hf_hub_download(name, file, repo_type="dataset", revision=revision or None))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
@@ -177,6 +184,7 @@ def _from_hub(name: str, config: str, revision: str) -> Iterator[tuple[str, Any]
         import datasets
     except ImportError:
         raise UserError(f"the hub data set {name!r} needs the datasets library: pip install datasets") from None
+    _quiet()
     try:
         rows: Any = datasets.load_dataset(name, config or None, split="test", revision=revision or None)
     except (OSError, ValueError, RuntimeError) as error:

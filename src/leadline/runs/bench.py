@@ -154,7 +154,7 @@ class Bench(Lab):
         assert self.peers, "ask for `peers` first"
         file = self.peers / name
         data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-        return [json.loads(line) for line in data.decode("utf-8").splitlines() if line.strip()]
+        return [json.loads(line) for line in data.decode("utf-8").split("\n") if line.strip()]
 
     @staticmethod
     def agree(ours: Sequence[float | None], theirs: Sequence[float | None], within: float = 0.005) -> Agreement:

@@ -5,8 +5,10 @@ Knows nothing about what a metric computes (`peers.py`) or where predictions com
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
+import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
@@ -23,7 +25,7 @@ Scorer = Callable[[Row], Score]
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "prediction": ("pred", "output", "response"),
-    "answers": ("answer", "ground_truth", "label", "target", "outputs", "refs"),
+    "answers": ("answer", "ground_truth", "label", "target", "outputs", "refs", "gt"),
     "classes": ("all_classes",),
     "keyword": ("gold_ans", "answers_keyword", "answers_keywords", "answer_keywords"),
     "question": ("input",),
@@ -113,12 +115,15 @@ def read_rows(path: str | Path) -> list[tuple[int, dict[str, Any]]]:
         UserError: no such file, or a line that is no such row.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         raise UserError(f"there is no file {str(path)!r}: give JSON lines with 'prediction' and 'answers'")
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path.name} is not UTF-8 text (byte {error.start}): give JSON lines, unpacked") from None
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        # Not `splitlines`: a reply may hold other signs that end a line, which JSON lets stand.
+        lines = data.decode("utf-8-sig").split("\n")
+    except (UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
+        why = f"byte {error.start}" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise UserError(f"{path.name} is not UTF-8 text ({why}): give JSON lines, plain or packed as .gz") from None
     out = [(number, _row(line, f"{path.name}, line {number}")) for number, line in enumerate(lines, 1) if line.strip()]
     if not out:
         raise UserError(f"{path.name} is empty: give JSON lines with 'prediction' and 'answers'")
