@@ -5,10 +5,10 @@ code, microsoft/MInference (MIT), folder scbench, was read at fb56c91. In a conv
 stand where the model's own would, as there; `multi-request` has the context read before any question is known. Under a method
 that evicts, each turn reads what the ones before it left in the cache (`Prompt.turns`).
 
-Made here at any length: kv, prefix-suffix, vt, mf, many-shot, and questions, choices and summaries on the invented world. The
-others need the published data. Differs: each answer is scored whole, where the peer walks the characters of an answer that
-is a plain string (many-shot, qa-chn), and variables are not rounded; `peer` scores its way. Its conversations say a choice's
-text without the letter and variables as a Python list, which are said plainly here; over-long contexts are not cut.
+All twelve are made here at any length: from random strings, variables, numbers and shots, the invented world, generated code
+and Chinese. Differs: each answer is scored whole, where the peer walks the characters of an answer that is a plain string
+(many-shot, qa-chn), and variables are not rounded; `peer` scores its way. Its conversations say a choice's text without the
+letter and variables as a Python list, which are said plainly here; over-long contexts are not cut.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from leadline.nouns import NOT_ASKED, Answer, Item, Score, Turn, UserError
 from leadline.scoring import extract as extraction
 from leadline.scoring import scbench_metrics as metrics
 from leadline.scoring.words import english, f1
+from leadline.tasks import _shared_chinese as chinese
+from leadline.tasks import _shared_code as code
 from leadline.tasks import _shared_context as made
 from leadline.tasks import _shared_rows as published
 from leadline.tasks._shared_context import Session
@@ -39,8 +41,8 @@ class Kind:
     ability: str
     diffusion: Level = "low"
     scope: Level = "low"
-    make: Make | None = None
-    """Draws a session; None where only the published data will do."""
+    make: Make
+    """Draws a session."""
     least: int = 320
     """Of what is made here, for each turn [tokens]."""
     chance: float = 0.0
@@ -51,15 +53,15 @@ KINDS: dict[str, Kind] = {
     "kv": Kind(ability="retrieval", make=made.pairs),
     "prefix-suffix": Kind(ability="retrieval", diffusion="middle", make=made.ends),
     "vt": Kind(ability="tracking", diffusion="middle", make=made.variables),
-    "repoqa": Kind(ability="code", diffusion="middle"),
+    "repoqa": Kind(ability="code", diffusion="middle", make=code.functions, least=900),
     "qa-eng": Kind(ability="qa", diffusion="middle", make=made.facts),
-    "qa-chn": Kind(ability="qa", diffusion="middle"),
+    "qa-chn": Kind(ability="qa", diffusion="middle", make=chinese.facts),
     "choice-eng": Kind(ability="qa", diffusion="middle", make=made.choices, chance=0.25, least=400),
     "many-shot": Kind(ability="in-context learning", scope="high", make=made.shots, chance=0.2, grows=True),
     "mf": Kind(ability="ordering", scope="high", make=made.numbers, grows=True),
     "summary": Kind(ability="summarisation", scope="middle", make=made.summaries, least=600),
     "summary-with-needles": Kind(ability="summarisation", scope="middle", make=made.summaries_and_needles, least=400),
-    "repoqa-and-kv": Kind(ability="code", diffusion="middle"),
+    "repoqa-and-kv": Kind(ability="code", diffusion="middle", make=code.functions_and_pairs, least=900),
 }
 PEER: Mapping[str, Callable[..., float]] = {
     "vt": metrics.variables,
@@ -79,7 +81,7 @@ class ScbenchSet(Task):
         mode: `multi-turn` (one conversation) or `multi-request` (each question alone, the context read before it).
         turns: questions over each context, 2 to 7; published rows may have fewer.
         data: the published data set: `hub` for microsoft/SCBench, a folder with files like scbench_kv.jsonl, or a file; empty
-            for what can be made here, and `hub` for the others.
+            for what is made here.
         noise: what published contexts lie in: `none`, or `passages` for any length.
         keys: of kv made here: `uuid`, or `words` for records that small models read.
         peer: score as the authors' code does, its slips included.
@@ -110,7 +112,7 @@ class ScbenchSet(Task):
     @property
     def made(self) -> bool:
         """Whether sessions are drawn here."""
-        return not self.data and KINDS[self.kind].make is not None
+        return not self.data
 
     @property
     def ability(self) -> str:
@@ -153,7 +155,7 @@ class ScbenchSet(Task):
     # ---------------------------------------------------------------- items
 
     def _published(self, seed: int) -> tuple[Session, ...]:
-        data = published.HUB if self.data in ("", "hub") else self.data
+        data = published.HUB if self.data == "hub" else self.data
         return published.sessions(data, self.kind, self.turns, seed)
 
     def haystack(self, place: int, seed: int) -> range:
@@ -172,12 +174,11 @@ class ScbenchSet(Task):
     def _session(self, place: int, seed: int) -> tuple[Session, int]:
         """The session that an item belongs to, and its turn in it."""
         places = self.haystack(place, seed)
-        make = KINDS[self.kind].make
-        if self.made and make is not None:
+        if self.made:
             name = f"{self.spec}/{seed}/{places.start}"
             # Items far apart, as laws and wrong answers draw them, are still of different subjects.
             start = places.start % 80_000
-            return make(name, start, seed, self.turns, random.Random(name), self.keys), place - places.start
+            return KINDS[self.kind].make(name, start, seed, self.turns, random.Random(name), self.keys), place - places.start
         first, found = 0, self._published(seed)
         for session in found:
             if first == places.start:
