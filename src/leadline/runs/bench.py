@@ -5,13 +5,14 @@ Stays in the text half, but where a check asks for the embedded model (`Lab`). K
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import math
 import os
 import random
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +21,9 @@ from typing import Any
 from leadline import catalog
 from leadline.data.haystack import Builder, Layout
 from leadline.data.tokens import Tokenizer, load_tokenizer
-from leadline.nouns import Answer, Item, Prompt
+from leadline.nouns import Answer, Item, Prompt, Score
 from leadline.runs import simulated
-from leadline.runs.lab import Lab
+from leadline.runs.lab import Finding, Lab
 from leadline.runs.plan import Plan, parse_length
 from leadline.runs.prompts import build_all, builder_of
 
@@ -41,7 +42,7 @@ class Built:
     """Share of the asked length that each takes."""
 
     @property
-    def exact(self) -> bool:
+    def holds(self) -> bool:
         """Whether none is over its length and none under 99 % of it."""
         return FULL <= min(self.fills) and max(self.fills) <= 1
 
@@ -55,19 +56,20 @@ class Built:
 class Agreement:
     """How many of our figures are those of a peer."""
 
+    what: str
     equal: int
     of: int
     differ: tuple[int, ...]
     """Places of those that are not."""
 
     @property
-    def all(self) -> bool:
+    def holds(self) -> bool:
         """Whether every one is, and there is one."""
         return self.equal == self.of > 0
 
     def __str__(self) -> str:
-        """As in `983 of 983`."""
-        return f"{self.equal:,} of {self.of:,}"
+        """As in `983 of 983 exam replies score as the peer's`."""
+        return f"{self.equal:,} of {self.of:,} {self.what} score as the peer's"
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,13 @@ class Sounding:
     tokens: int | None
     low: int | None
     high: int | None
-    found: bool
+    holds: bool
     """Whether the estimated interval holds the truth."""
 
     def __str__(self) -> str:
-        """As in `needle 10,216 (9,950-11,500), truth 10,240`."""
-        told = [f"{x:,}" if x is not None else "?" for x in (self.tokens, self.low, self.high, self.truth)]
-        return f"{self.spec} {told[0]} ({told[1]}-{told[2]}), truth {told[3]}"
+        """As in `a reader that loses needle at 10,256 breaks down at 10,216 (9,950-11,500)`."""
+        told = [f"{x:,}" if x is not None else "?" for x in (self.truth, self.tokens, self.low, self.high)]
+        return f"a reader that loses {self.spec} at {told[0]} breaks down at {told[1]} ({told[2]}-{told[3]})"
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Replies:
     """The highest that a task's guess scores."""
 
     @property
-    def hold(self) -> bool:
+    def holds(self) -> bool:
         """Whether right ones score full, empty ones nothing, and wrong ones of the right form at most chance and a tenth."""
         return self.gold == 1 and self.empty == 0 and self.wrong <= self.chance + 0.1
 
@@ -110,11 +112,18 @@ class Replies:
         return f"{self.n} right replies {self.gold:.2f}, wrong {self.wrong:.2f}, empty {self.empty:.2f}"
 
 
+def _asking(program: Callable[[str], str]) -> Callable[..., Awaitable[Answer]]:
+    async def ask(text: str, max_tokens: int = 0) -> Answer:
+        return Answer(text=program(text))
+
+    return ask
+
+
 class Bench(Lab):
     """A place to check tasks and scorers in."""
 
-    NO_PEERS = "released predictions are not here (name their folder in LEADLINE_PEERS)"
-    """What a check that stands on them says."""
+    NO_PEERS = (None, "not shown: released predictions are not here (name their folder in LEADLINE_PEERS)")
+    """The clause of a check that stands on them."""
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -156,12 +165,42 @@ class Bench(Lab):
         data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
         return [json.loads(line) for line in data.decode("utf-8").split("\n") if line.strip()]
 
+    def json(self, name: str) -> Any:
+        """One of the peers' files that is one JSON document."""
+        assert self.peers, "ask for `peers` first"
+        return json.loads((self.peers / name).read_text(encoding="utf-8"))
+
     @staticmethod
-    def agree(ours: Sequence[float | None], theirs: Sequence[float | None], within: float = 0.005) -> Agreement:
+    def conclude(*clauses: Any, control: Any) -> Finding:
+        """What a check returns: it holds where every clause does.
+
+        Args:
+            clauses: what was shown; each is something with `holds` that prints as its figures, or such a pair. One that is
+                None was not shown here, and neither then is the whole.
+            control: the same of something sabotaged, or a list of such.
+        """
+
+        def pair(clause: Any) -> tuple[bool | None, str]:
+            return clause if isinstance(clause, tuple) else (clause.holds, str(clause))
+
+        shown = [pair(clause) for clause in clauses]
+        against = [pair(one) for one in (control if isinstance(control, list) else [control])]
+        verdicts = [holds for holds, _ in shown]
+        return Finding(
+            holds=False if False in verdicts else None if None in verdicts else True,
+            figure="; ".join(words if holds is not False else f"NOT MET: {words}" for holds, words in shown),
+            control="; ".join(words for _, words in against),
+            control_holds=any(holds for holds, _ in against),
+        )
+
+    @staticmethod
+    def agree(
+        ours: Sequence[float | None], theirs: Sequence[float | None], what: str = "cases", within: float = 1e-6
+    ) -> Agreement:
         """How many of our figures are a peer's, both in the same unit; None equals None alone."""
         pairs = list(zip(ours, theirs, strict=True))
         same = [a is b if a is None or b is None else math.isclose(a, b, rel_tol=0, abs_tol=within) for a, b in pairs]
-        return Agreement(sum(same), len(same), tuple(i for i, s in enumerate(same) if not s))
+        return Agreement(what, sum(same), len(same), tuple(i for i, s in enumerate(same) if not s))
 
     @staticmethod
     def metric(name: str) -> Any:
@@ -223,9 +262,26 @@ class Bench(Lab):
             found += [(task, item, prompt) for item, prompt in zip(shown, prompts, strict=True)]
         return found
 
-    def says(self, spec: str, say: Say = "gold", n: int = 12, length: str | int = "4k", seed: int = 0) -> float:
-        """Mean score of a reply to each of a task's (or suite's) prompts [0 to 1]; those that do not count are left out."""
-        scores = []
+    def scores(
+        self,
+        spec: str,
+        say: Say = "gold",
+        n: int = 12,
+        length: str | int = "4k",
+        seed: int = 0,
+        helpers: Mapping[str, Callable[[str], str]] | None = None,
+    ) -> list[Score]:
+        """Scores of a reply to each prompt of a task, or of all members of a suite.
+
+        Args:
+            spec: of the task.
+            say: what is replied.
+            n: prompts of each task.
+            length: of the prompts; at least twice a task's minimum.
+            seed: of items and layouts.
+            helpers: programs in the roles of models that help to score, by role: text to reply.
+        """
+        found = []
         for task, item, prompt in self.asked(spec, n, length, seed):
             if callable(say):
                 text = say(task, item, prompt)
@@ -233,9 +289,17 @@ class Bench(Lab):
                 text = task.wrong(prompt.answers, item, random.Random(prompt.id))
             else:
                 text = {"gold": task.gold(prompt.answers, item), "empty": ""}[say]
-            scores.append(task.score(prompt.answers, item, Answer(text=text)).value)
-        known = [s for s in scores if s is not None]
-        return sum(known) / len(known)
+            if helpers:
+                asks = {role: _asking(program) for role, program in helpers.items()}
+                found.append(asyncio.run(task.judged(prompt.answers, item, Answer(text=text), asks)))
+            else:
+                found.append(task.score(prompt.answers, item, Answer(text=text)))
+        return found
+
+    def says(self, spec: str, say: Say = "gold", n: int = 12, length: str | int = "4k", seed: int = 0) -> float:
+        """Mean score of a reply to each prompt [0 to 1]; those that do not count are left out."""
+        known = [score.value for score in self.scores(spec, say, n, length, seed) if score.value is not None]
+        return math.fsum(known) / len(known)
 
     def replies(self, spec: str, n: int = 12, length: str | int = "4k", seed: int = 0) -> Replies:
         """Right, wrong and empty replies to the prompts of a task, or of all members of a suite."""

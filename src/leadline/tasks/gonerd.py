@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from leadline.data import lexicon, prose
 from leadline.data.world import World
@@ -268,3 +269,29 @@ def _written(number: int, seed: int, told: tuple[str, ...]) -> Annotated:
     for _ in range(2):
         lines.insert(rng.randrange(len(lines) + 1), prose.sentence(rng))
     return Annotated(" ".join(lines), tuple(pairs))
+
+
+def check(lab: Any) -> Any:
+    """Long recognition from any set of entities, and from generated ones; F1 of entities by hand and on released counts."""
+    rows = [{"sentence": f"Falk{i} came to Port Holm{i} at noon.", "entities": {f"Falk{i}": "PER", f"Port Holm{i}": "LOC"}}
+            for i in range(60)]  # fmt: skip
+    own = f"gonerd(data='{lab.written({'rows.jsonl': rows})}/rows.jsonl', documents=4)"
+
+    def first(task: Any, item: Item, prompt: Any) -> str:
+        """The first half of the entities."""
+        lines = task.gold(prompt.answers, item).split("\n")
+        return "\n".join(lines[: len(lines) // 2])
+
+    half = [lab.says(one, first) for one in ("gonerd", own)]
+    pairs = {"Paris\tLOC\nBob\tLOC\nBob\tPER": 0.8, "Eve\tPER": 0.0, "Bob\tPER\nParis\tLOC": 1.0}
+    task = lab.task("gonerd")
+    hand = dataclasses.replace(task.items(1)[0], meta={"gold": [["Paris", "LOC"], ["Bob", "PER"]]})
+    found = [task.score(("Paris\tLOC\nBob\tPER",), hand, Answer(text=said)).value for said in pairs]
+    return lab.conclude(
+        lab.build("gonerd", "gonerd(grow=true)", own, lengths=("8k", "64k")),
+        *(lab.replies(one) for one in ("gonerd", own)),
+        lab.agree(found, list(pairs.values()), "replies by hand"),
+        (all(0.55 < f1 < 0.8 for f1 in half), f"half of the entities named scores {', '.join(f'{x:.2f}' for x in half)}"),
+        lab.sound("gonerd"),
+        control=lab.sound("gonerd", blind=True),
+    )

@@ -49,26 +49,18 @@ def check(lab: Any) -> Any:
     kept = {"outputs": ["Ann", "Oslo bay"], "source": "boats", "evaluation": "f1"}
     folder = lab.written({"multidoc_qa.jsonl": [row | kept]})
     said = lab.replies(f"l-eval-set(subset=multidoc_qa, data='{folder}')", n=2)
-    control = f"each reply given to the other question {said.wrong:.2f}"
     if not lab.peers:
-        return lab.finding(
-            holds=None, figure=f"{said}; not shown: {lab.NO_PEERS}", control=control, control_holds=said.wrong > 0.5
-        )
+        return lab.conclude(said, lab.NO_PEERS, control=(said.wrong > 0.5, f"answers exchanged {said.wrong:.2f}"))
     ours, theirs, plain = [], [], []
     for row in lab.released("leval/exam_eval.turbo-16k-0613.jsonl.gz"):
         ours.append(lab.metric(f"leval/{RELEASED[row['task']]}")(row["pred"], [row["gt"]]))
         plain.append(float(row["pred"].strip() == row["gt"].strip()))
         theirs.append(row["peer_score"])
-    exam = len(ours)
+    exam = lab.agree(ours, theirs, "released exam replies")
     for row in lab.released("leval/ngram_eval.turbo-16k-0613.jsonl.gz"):
         for name, score in row["peer_score"].items():
             ours.append(lab.metric(f"leval/{name}")(row["pred"], [row["gt"]]))
             plain.append(float(row["pred"].strip() == row["gt"].strip()))
             theirs.append(score / 100)
-    equal, simple = lab.agree(ours, theirs, 1e-6), lab.agree(plain, theirs, 1e-6)
-    return lab.finding(
-        holds=said.hold and equal.all,
-        figure=f"{said}; {equal} figures of released predictions are the peer's ({exam} exam, {len(ours) - exam} F1 and ROUGE)",
-        control=f"plain equality instead: {simple}; {control}",
-        control_holds=simple.all or said.wrong > 0.5,
-    )
+    every = lab.agree(ours, theirs, "released replies and figures in all")
+    return lab.conclude(said, exam, every, control=lab.agree(plain, theirs, "of these, by plain equality,"))

@@ -13,6 +13,7 @@ import dataclasses
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from leadline.data import lexicon, prose
 from leadline.nouns import Answer, Item, Score, UserError
@@ -210,3 +211,36 @@ class LiconBench(Task):
             return "\n".join(f"{m}: something else" for m, _ in _entities.read(answers[0]) or ())
         others = [label for label in item.meta["labels"] if label not in answers[0].split(", ")]
         return ", ".join(rng.choice(others) for _ in answers[0].split(", "))
+
+
+def check(lab: Any) -> Any:
+    """Any labelled set by rounds of demonstrations, where wrong labels come from, and the peer's figures on damaged replies."""
+    rows = [
+        {"text": f"My {thing} number {i} is broken.", "label": thing} for i in range(12) for thing in ("boat", "mill", "lamp")
+    ]
+    own = f"licon-bench(data='{lab.written({'rows.jsonl': rows})}/rows.jsonl')"
+
+    def recent(task: Any, item: Item, prompt: Any) -> str:
+        """The label of the last demonstration, whatever was asked."""
+        labels = {label: prompt.text.rpartition("\n")[0].rfind(label) for label in task._source.labels(0)}
+        return max(labels, key=lambda label: labels[label])
+
+    late = [s.parts.get("place of a wrong label") for s in lab.scores("licon-bench", recent)]
+    places = [p for p in late if p is not None]
+    figures = []
+    if lab.peers:
+        damaged = lab.json("longiclbench/fewnerd_predictions.damaged.json")
+        gold = [r["entities"] for r in lab.released("longiclbench/fewnerd_test.0000-0899.jsonl.gz")]
+        counts = [longicl_metrics.entity_counts(s, w) for s, w in zip(damaged["predictions"], gold, strict=False)]
+        figures = [(longicl_metrics.micro(some), [damaged["peer"][k] for k in ("precision", "recall", "f1")])
+                   for some in (counts, counts[1:])]  # fmt: skip
+    return lab.conclude(
+        lab.build("licon-bench", "licon-bench(classes=174)", own, lengths=("8k", "32k")),
+        *(lab.replies(one) for one in ("licon-bench", own)),
+        (bool(places) and min(places) > 0.9, f"a program that says the last label is told so: {len(places)} wrong labels, from "
+         f"{min(places, default=0):.2f} to 1 of the context"),
+        lab.agree(*figures[0], "figures of damaged replies") if figures else lab.NO_PEERS,
+        lab.sound("licon-bench(classes=8, rounds=2)"),
+        control=[lab.agree(*figures[1], "of these, one reply left out,")] if figures else lab.sound(
+            "licon-bench(classes=8, rounds=2)", blind=True),
+    )  # fmt: skip

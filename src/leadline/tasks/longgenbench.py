@@ -279,3 +279,41 @@ def _right(text: str, answer: str, item: Item) -> bool:
 
 def _value(number: str) -> float:
     return float(number.replace(",", "").replace("$", "").replace("−", "-").strip() or "nan")
+
+
+def check(lab: Any) -> Any:
+    """Any question set becomes one long reply; what a reader loses against being asked singly is told exactly."""
+    rows = [
+        {"question": f"A boat carries {i} crates and takes {i + 2} more. How many?", "answer": str(2 * i + 2)}
+        for i in range(40)
+    ]
+    own = f"longgenbench(questions=8, data='{lab.written({'boats.jsonl': rows})}/boats.jsonl')"
+    sums = {q.text: q.answers[0] for q in published(own.partition("data='")[2].rstrip("')"))}
+
+    def alone(text: str) -> str:
+        """What answers any one question."""
+        return f"The answer is {next(answer for asked, answer in sums.items() if asked in text)}."
+
+    def forgetful(task: Any, item: Item, prompt: Any) -> str:
+        """Answers all but the last quarter of the questions."""
+        return _written(prompt.answers[: len(prompt.answers) * 3 // 4], item)
+
+    lost = {
+        say: [s.parts["degradation"] for s in lab.scores(own, say, n=3, helpers={"single": alone})]
+        for say in ("gold", forgetful)
+    }
+    exact, forgot = (sum(values) / len(values) for values in lost.values())
+    grown = lab.build("longgenbench", "longgenbench(form=choice)", lengths=("4k", "32k"))
+    questions = [prompt.text.count("\nQuestion_") for prompt in grown.prompts]
+    return lab.conclude(
+        grown,
+        (max(questions) > 4 * min(questions), f"{min(questions)} to {max(questions)} questions in a prompt"),
+        lab.replies("longgenbench"),
+        lab.replies(own, n=3),
+        (
+            exact == 0 and forgot == 0.25,
+            f"degradation against asking singly {exact:.2f} for a program that answers all, {forgot:.2f} for "
+            "one that drops the last quarter",
+        ),
+        control=(lab.says(own, forgetful, n=3) == 1, f"the score of that one {lab.says(own, forgetful, n=3):.2f}"),
+    )

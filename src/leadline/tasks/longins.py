@@ -10,6 +10,7 @@ models reach at 16k tokens.
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -230,3 +231,24 @@ def _published(data: str) -> tuple[tuple[str, Mapping[str, Any]], ...]:
     if not exams or not all(isinstance(exam, Mapping) and {"Data", "error"} <= set(exam) for _, exam in exams):
         return ()
     return tuple(exams)
+
+
+def check(lab: Any) -> Any:
+    """Three settings from generated questions and from an instruction data set; F1 as by hand."""
+    kinds = ("longins(kind=gist)", "longins(kind=list)", "longins(kind=limt)")
+    instances = [{"input": f"Boat {i} lies in bay {i}.", "output": [f"bay {i}"]} for i in range(400)]
+    data = {"Definition": ["Name the place."], "Instances": instances}
+    own = f"longins(data='{lab.written({'boats.json': json.dumps(data)})}/boats.json')"
+    cases = {"[1] and [4, 9]": 2 / 3, "1, 4, 7": 0.0, "[1][4][7]": 1.0, str(list(range(30))): 2 * 3 / 33}
+    f1 = lab.metric("longins/f1")
+    return lab.conclude(
+        lab.build(*kinds, own, lengths=("2k", "16k")),
+        *(lab.replies(one) for one in (*kinds, own)),
+        lab.agree([f1(said, ["1", "4", "7"]) for said in cases], list(cases.values()), "cases by hand"),
+        lab.sound("longins(pairs=10)"),
+        control=[
+            lab.sound("longins(pairs=10)", blind=True),
+            lab.agree([f1(said.replace("[", "").replace("]", ""), ["1", "4", "7"]) for said in cases], list(cases.values()),
+                      "of these, without their brackets,"),
+        ],
+    )  # fmt: skip

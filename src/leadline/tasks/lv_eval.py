@@ -230,3 +230,35 @@ def _drawn(data: str, seed: int) -> tuple[dict[str, Any], ...]:
 @lru_cache(maxsize=4)
 def _confusers(data: str, language: str) -> Confusers:
     return Confusers([row["context"] for row in _rows(data) if row["language"] == language], language)
+
+
+def check(lab: Any) -> Any:
+    """Own levels with confusing facts and replaced keywords, and the metric on the peer's own cases."""
+    rows = [
+        {"input": f"Who keeps the boat of {place}?", "context": f"{who} keeps the boat of {place}. " * 20, "answers": [who],
+         "answer_keywords": who, "confusing_facts": [f"{who} once saw the boat of {other}."], "language": "en"}
+        for who, place, other in (("Annika Holm", "Oslo", "Bergen"), ("Karin Falk", "Malmo", "Lund"))
+    ]  # fmt: skip
+    asked = lab.asked(f"lv-eval(data='{lab.written({'short.jsonl': rows})}/short.jsonl')", n=2)
+    # The other row's document is noise here, and keeps its own.
+    kept = sum(row["answers"][0] in p.text for row in rows for _, item, p in asked if row["input"] in item.question)
+    there = len(asked) == 2 and all(answer in prompt.text for _, _, prompt in asked for answer in prompt.answers)
+    confused = all(d in p.text for _, item, p in lab.asked("lv-eval(confusing=4)", n=6) for d in item.distractors)
+    cases = [r for r in lab.released("metric-vectors/vectors.jsonl.gz") if r["suite"] == "lveval"] if lab.peers else []
+    names = {"qa_f1_score_with_gold_ans": "qa-f1", "qa_f1_zh_score_with_gold_ans": "qa-f1-zh"}
+
+    def figures(suite: str) -> Any:
+        """Of the cases by the metrics of a suite; LongBench's know nothing of keywords and ignored words."""
+        metrics = [lab.metric(f"{suite}/{names.get(r['metric'], 'rouge-zh')}") for r in cases]
+        ours = [m(r["prediction"], [r["ground_truth"]], keyword=r.get("gold_ans")) for m, r in zip(metrics, cases, strict=True)]
+        return lab.agree(ours, [r["peer_score"] for r in cases], f"metric cases, by {suite}'s metrics,")
+
+    return lab.conclude(
+        lab.build("lv-eval", "lv-eval(hops=3, confusing=4)", lengths=("16k", "128k")),
+        lab.replies("lv-eval"),
+        (confused, "all confusing facts stand in the prompts"),
+        (kept == 0 and there, f"{kept} of 2 converted questions keep their old keyword"),
+        figures("lveval") if cases else lab.NO_PEERS,
+        lab.sound("lv-eval"),
+        control=[figures("longbench"), lab.sound("lv-eval", blind=True)],
+    )

@@ -23,12 +23,10 @@ def check(lab: Any) -> Any:
     grid = (0.0, 0.25, 0.5, 0.75, 1.0)
     single = {d: lab.build("needlebench-grid(kind=single)", lengths=("4k", "64k"), depth=d).prompts for d in grid}
     missed = max(abs(p.depths[0] - d) for d, prompts in single.items() for p in prompts)
-    said = lab.replies("needlebench")
-    found = [lab.sound(spec) for spec in lab.specs("needlebench")]
-    blind = lab.sound("needlebench-grid(kind=single)", blind=True)
-    return lab.finding(
-        holds=built.exact and missed < 0.02 and said.hold and all(one.found for one in found),
-        figure=f"{built}; depths 0 to 1 kept to {missed:.3f}; {said}; a reader of 10,240 tokens: {'; '.join(map(str, found))}",
-        control=f"a reader that sees nothing: {blind}",
-        control_holds=blind.found,
+    return lab.conclude(
+        built,
+        (missed < 0.02, f"depths 0 to 1 kept to {missed:.3f}"),
+        lab.replies("needlebench"),
+        *(lab.sound(spec) for spec in lab.specs("needlebench")),
+        control=lab.sound("needlebench-grid(kind=single)", blind=True),
     )

@@ -313,3 +313,36 @@ def _yes(text: str) -> bool | None:
     """The authors count a reply that holds `yes` anywhere."""
     low = text.lower()
     return True if "yes" in low else False if re.search(r"\bno\b", low) else None
+
+
+def check(lab: Any) -> Any:
+    """Four scenarios and both plans; a document written to its plan holds all, one with its sections shifted holds nothing."""
+    kinds = [f"sgt(scenario={name}, plan={plan})" for name in SCENARIOS for plan in PLANS]
+
+    def late(task: Any, item: Item, prompt: Any) -> str:
+        """What each section should tell stands in the next one."""
+        whole = task.gold(prompt.answers, item)
+        parts = whole.split(MARK)
+        return MARK.join([parts[0], *(f"{head.partition(':')[0]}:{before.partition(':')[2]}"
+                                       for before, head in zip([" :\n", *parts[1:-1]], parts[1:], strict=True))])  # fmt: skip
+
+    def half(task: Any, item: Item, prompt: Any) -> str:
+        """The first half of the sections."""
+        parts = task.gold(prompt.answers, item).split(MARK)
+        return MARK.join(parts[: 1 + len(parts) // 2])
+
+    def means(say: Any) -> list[float]:
+        scores = [s for kind in kinds for s in lab.scores(kind, say, n=1)]
+        return [sum(s.parts[name] for s in scores) / len(scores) for name in ("completion", "stic1", "stic2")]
+
+    gold, shifted, first = means("gold"), means(late), means(half)
+    return lab.conclude(
+        lab.build("sgt", lengths=("8k", "32k")),
+        lab.replies("sgt"),
+        (
+            gold == [1, 1, 1],
+            f"{len(kinds)} plans written as asked: completion, STIC-1, STIC-2 {', '.join(f'{x:.2f}' for x in gold)}",
+        ),
+        (0.4 < first[0] < 0.6 and first[1] == 1 and first[2] < 0.7, f"half of each {', '.join(f'{x:.2f}' for x in first)}"),
+        control=(shifted[2] > 0.3, f"sections one late {', '.join(f'{x:.2f}' for x in shifted)}"),
+    )
