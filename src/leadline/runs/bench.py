@@ -21,10 +21,11 @@ from typing import Any
 from leadline import catalog
 from leadline.data.haystack import Builder, Layout
 from leadline.data.tokens import Tokenizer, load_tokenizer
-from leadline.nouns import Answer, Item, Prompt, Score
+from leadline.nouns import Answer, Item, Prompt, Record, Score
 from leadline.runs import simulated
+from leadline.runs.asking import record_of
 from leadline.runs.lab import Finding, Lab
-from leadline.runs.plan import Plan, parse_length
+from leadline.runs.plan import Plan, cells, parse_length
 from leadline.runs.prompts import build_all, builder_of
 
 FULL = 0.99
@@ -296,10 +297,39 @@ class Bench(Lab):
                 found.append(task.score(prompt.answers, item, Answer(text=text)))
         return found
 
+    def piped(self, pipeline: str, spec: str, program: Callable[[str], str], n: int = 6, length: str | int = "8k") -> float:
+        """Mean score of a program in a model's place, under a pipeline ('' asks it itself) [0 to 1].
+
+        Args:
+            pipeline: spec of the pipeline.
+            spec: of the task.
+            program: what is said to a text, by the model and by whoever helps.
+            n: prompts.
+            length: of the prompts; at least twice the task's minimum.
+        """
+
+        async def ask(prompt: Prompt | str, max_tokens: int | None = None, role: str = "") -> Answer:
+            return Answer(text=program(prompt if isinstance(prompt, str) else prompt.text), prompt_tokens=1, output_tokens=1)
+
+        values = []
+        for task, item, prompt in self.asked(spec, n, length):
+            made = catalog.make(pipeline, "pipelines").answer if pipeline else lambda prompt, ask: ask(prompt)
+            values.append(task.score(prompt.answers, item, asyncio.run(made(prompt, ask))).value or 0.0)
+        return math.fsum(values) / len(values)
+
     def says(self, spec: str, say: Say = "gold", n: int = 12, length: str | int = "4k", seed: int = 0) -> float:
         """Mean score of a reply to each prompt [0 to 1]; those that do not count are left out."""
         known = [score.value for score in self.scores(spec, say, n, length, seed) if score.value is not None]
         return math.fsum(known) / len(known)
+
+    @staticmethod
+    def record(task: Any, item: Item, prompt: Prompt, score: Score) -> Record:
+        """The record of a prompt that was answered and scored."""
+        spec = catalog.parse(task.spec)
+        roles = dict.fromkeys(task.roles, simulated.NAME)
+        settings: Any = {"base": (), "samples": 1, "tokenizer": "minnow", "roles": roles}
+        plan = Plan(models=(simulated.NAME,), tasks=(spec,), lengths=(prompt.length,), **settings)
+        return record_of(plan, cells(plan)[0], item, prompt, Answer(text=score.extracted), score)
 
     def replies(self, spec: str, n: int = 12, length: str | int = "4k", seed: int = 0) -> Replies:
         """Right, wrong and empty replies to the prompts of a task, or of all members of a suite."""

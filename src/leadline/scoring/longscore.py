@@ -357,3 +357,42 @@ def _read_row(row: Any, lengths: list[int], where: str) -> dict[int, float]:
         if v is not None and (isinstance(v, bool) or not isinstance(v, int | float) or not math.isfinite(v) or v < 0):
             raise UserError(f"{where}: {v!r} is no score; scores are numbers from 0, null where missing")
     return {length: float(v) for length, v in zip(lengths, row, strict=True) if v is not None}
+
+
+def check(lab: Any) -> Any:
+    """The paper's formula on its own scores, and intervals that hold the truth where it is known."""
+    worked = {
+        (44.065, 36.64625, 35.48, 36.29, 38.7625, 34.68375): -17.46,
+        (60.61, 50, 56, 53, 55, 38): -16.85,
+        (0.8, 0.6): -25.0,
+    }
+
+    def one(scores: Sequence[float]) -> float:
+        lengths = [2048 << i for i in range(len(scores))]
+        return from_table({"lengths": lengths, "base": lengths[0], "raw": {"t": {"m": list(scores)}}})["m"].value or 0.0
+
+    def published() -> Any:
+        """The paper's own numbers, task by task and length by length."""
+        data = lab.json("100-longbench/longscore.json")
+        paper, ours, theirs = from_table(data, paper=True), list[float | None](), list[float]()
+        for task, models in data["longscore"].items():
+            for model, numbers in models.items():
+                got = paper[model]
+                ours += [0.0, *(got.task_lengths[task][k] for k in data["lengths_k"][1:]), got.tasks[task]]
+                theirs += numbers
+        return lab.agree(ours, theirs, "numbers of the paper's table")
+
+    rng, true = np.random.default_rng(0), np.array([0.9, 0.9, 0.7, 0.6, 0.5])
+    runs, truth, held, half = 400, 100 * (0.6 - 0.9) / 0.9, 0, 0
+    for _ in range(runs):
+        scores = (rng.random((60, len(true))) < true).astype(float)
+        got, _ = longscore({"t": moments(scores, [1, 2, 4, 8, 16], [1, 2], np.arange(60))})
+        low, high = got.low or 0.0, got.high or 0.0
+        held += low <= truth <= high
+        half += abs(truth - (low + high) / 2) <= (high - low) / 4
+    return lab.conclude(
+        lab.agree([one(s) for s in worked], list(worked.values()), "worked examples", within=0.01),
+        published() if lab.peers else lab.NO_PEERS,
+        (0.92 * runs <= held <= 0.99 * runs, f"{held} of {runs} intervals hold a known LongScore"),
+        control=(half >= 0.92 * runs, f"intervals of half the width {half}"),
+    )

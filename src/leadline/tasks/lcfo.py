@@ -324,3 +324,29 @@ def _questions(value: Any, place: str) -> list[tuple[str, str, tuple[int, ...]]]
         levels = one.get("levels") or one.get("summaries") or ()
         out.append((str(one["question"]), str(one["answer"]), tuple(int(p) for p in levels)))
     return out
+
+
+def check(lab: Any) -> Any:
+    """Summaries at three levels and expansion, made and published; length, repetition and alignment as by hand."""
+    source = " ".join(f"The boat {i} came to harbour {i} in the year {1800 + i}." for i in range(100))
+    row = {
+        "source": source,
+        **{f"summary_{level}": " ".join(source.split()[: 10 * level]) for level in (20, 10, 5)},
+        "questions": [{"question": f"When came boat {i}?", "answer": str(1800 + i), "levels": [20, 10]} for i in range(4)],
+    }  # fmt: skip
+    own = f"lcfo(data='{lab.written({'rows.jsonl': [row] * 2})}/rows.jsonl', level=10)"
+    read = {
+        "reader": lambda text: "yes" if text.rpartition("Right answer: ")[2].split()[0] in text.partition("\n\nQ")[0] else "no"
+    }
+    three = " ".join(f"Boat {i} came in {1800 + i}." for i in range(3))
+    aligned, copied = (lab.scores(own, lambda *_, said=said: said, n=1, helpers=read)[0] for said in (three, source))
+    ratio = [s.parts["word ratio"] for s in lab.scores("lcfo(level=10)", "gold", n=3, length="16k")]
+    whole = lab.says("lcfo(level=5)", lambda task, item, prompt: " ".join(item.evidence) or prompt.text)
+    return lab.conclude(
+        lab.build("lcfo", "lcfo(level=5)", "lcfo(kind=expansion)", lengths=("4k", "32k")),
+        *(lab.replies(one) for one in ("lcfo", "lcfo(kind=expansion)")),
+        (aligned.value == 0.75, f"3 of 4 aligned questions answered score {aligned.value:.2f}"),
+        (copied.parts["overlap"] == 1, f"a copy of the source overlaps with it by {copied.parts['overlap']:.2f}"),
+        (max(ratio) <= 0.12, f"right summaries of 10 % hold {max(ratio):.3f} of the words"),
+        control=(whole > 0.5, f"the whole text in place of a summary of 5 % scores {whole:.2f}"),
+    )

@@ -4,5 +4,45 @@ Adams, Busch, Han, Excoffier, Ortala, Löser, Aerts, Kather, Truhn and Bressem 2
 three settings side by side, on generated letters, or on the published ones with data=benchmark_v5.json.
 """
 
+from __future__ import annotations
+
+import json
+from typing import Any
+
 id = "longhealth"
 members = ("longhealth-cases(setting=1)", "longhealth-cases(setting=2)", "longhealth-cases(setting=3)")
+
+
+def check(lab: Any) -> Any:
+    """The published form loads and runs in three settings, generated patients at any length; abstention is scored."""
+    who = {f"text_{n}": f"Letter {n}. The patient took drug {n} and felt well. " * 30 for n in range(3)}
+    options = {f"answer_{c}": f"drug {i}" for i, c in enumerate("abcde")}
+    where = {"start": [0.1], "end": [0.4]}
+    asked = [
+        {
+            "No": k,
+            "question": f"What stands in letter {k}?",
+            **options,
+            "correct": f"drug {k}",
+            "answer_location": {f"text_{k}": where},
+        }
+        for k in range(3)
+    ]
+    known = {"birthday": "1.1.1950", "diagnosis": "x", "texts": who, "questions": asked}
+    rows = {f"patient_{i:02}": {"name": f"P{i}", **known} for i in range(4)}
+    path = lab.written({"benchmark_v5.json": json.dumps(rows)}) / "benchmark_v5.json"
+    published = [f"longhealth-cases(setting={n}, data='{path}')" for n in (1, 2, 3)]
+
+    def abstains(task: Any, item: Any, prompt: Any) -> str:
+        """The option that the documents do not answer, in its own words."""
+        last = [line for line in item.question.split("\n") if line.startswith("F: ")]
+        return f"The correct answer is {last[0]}." if last else "The documents do not say."
+
+    worth = [lab.says(f"longhealth-cases(setting={n})", abstains) for n in (1, 2, 3)]
+    return lab.conclude(
+        lab.build("longhealth", lengths=("8k", "64k")),
+        *(lab.replies(one) for one in ("longhealth", *published)),
+        (worth == [0, 0, 1], f"abstention is worth {', '.join(f'{x:.0f}' for x in worth)} in settings 1, 2, 3"),
+        lab.sound("longhealth-cases(setting=1)"),
+        control=lab.sound("longhealth-cases(setting=2)", blind=True),
+    )

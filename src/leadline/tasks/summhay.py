@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -237,3 +238,39 @@ def _queries(data: str, seed: int) -> tuple[tuple[dict[str, Any], dict[str, Any]
             found.append((topic, subtopic))
     random.Random(seed).shuffle(found)
     return tuple(found)
+
+
+def check(lab: Any) -> Any:
+    """Haystacks whose insights stand in known documents; joint score by hand, and the peer's figures of released judgements."""
+    hand = [
+        scored(Verdict(1.0, 1), ["It says so [1][2]."], {1, 2, 3}),
+        scored(Verdict(0.5, 1), ["It says so [4]."], {5}),
+        scored(Verdict(0.0), [], {6}),
+    ]
+    joint = figures(hand)
+    clauses, shifted = [lab.NO_PEERS], []
+    if lab.peers:
+        rows = lab.released("summhay/eval_benchmark.000-099.jsonl.gz")
+        given = lab.json("summhay/scores.json")["peer"]["citations_per_bullet"]
+        ours = [float(citations(b) == set(w)) for row, want in zip(rows, given, strict=True)
+                for b, w in zip(row["summary"], want, strict=True)]  # fmt: skip
+        shifted = [float(citations(b) == set(w)) for row, want in zip(rows, given[1:], strict=False)
+                   for b, w in zip(row["summary"], want, strict=False)]  # fmt: skip
+        clauses = [lab.agree(ours, [1.0] * len(ours), "released bullets, citations for citations,")]
+
+    def uncited(task: Any, item: Item, prompt: Any) -> str:
+        """The right summary without its citations."""
+        return re.sub(r"\s*\[[\d, ]+\]", "", task.gold(prompt.answers, item))
+
+    bare = lab.scores("summhay", uncited)
+    covered = sum(s.parts["coverage"] for s in bare) / len(bare)
+    return lab.conclude(
+        lab.build("summhay", lengths=("16k", "128k")),
+        lab.replies("summhay"),
+        lab.agree([joint["coverage"], joint["citation"], joint["joint"]], [0.5, 0.4, 0.8 / 3], "figures by hand"),
+        *clauses,
+        (covered == 1 and all(s.value == 0 for s in bare), f"without citations coverage {covered:.2f}, joint score 0"),
+        lab.sound("summhay"),
+        control=[lab.agree(shifted, [1.0] * len(shifted), "bullets, with those of the next summary,")] if shifted
+        else lab.sound("summhay", blind=True),
+    )  # fmt: skip
