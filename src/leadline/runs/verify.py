@@ -18,11 +18,15 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leadline import catalog
 from leadline.nouns import UserError
 from leadline.runs.asking import now
+
+if TYPE_CHECKING:
+    from leadline.runs.bench import Bench
+    from leadline.runs.lab import Finding
 
 SHIPPED = catalog.ROOT / "verified.json"
 ENGINES = {"methods": ("torch", "transformers"), "training": ("torch", "transformers")}
@@ -153,7 +157,7 @@ def verify(ids: Sequence[str], gpu: bool = False, watch: Callable[[str], None] =
     for entry in chosen:
         watch(f"{entry.id} ...")
         begun = time.monotonic()
-        finding = catalog.module(entry).check(lab)
+        finding = _found(entry, lab)
         holds, control = finding.holds, finding.control
         if finding.control_holds:
             holds, control = False, f"{control}: THE CONTROL PASSED TOO, so the check shows nothing"
@@ -164,6 +168,17 @@ def verify(ids: Sequence[str], gpu: bool = False, watch: Callable[[str], None] =
         told = {True: "holds", False: "DOES NOT HOLD", None: "not shown here"}[holds]
         watch(f"{entry.id}: {told} ({took:.0f} s): {one.figure}; control: {control}")
     return results
+
+
+def _found(entry: catalog.Entry, lab: Bench) -> Finding:
+    """What a check finds; one that ends with an error holds nothing up but itself."""
+    try:
+        return catalog.module(entry).check(lab)
+    except (UserError, ImportError) as error:
+        return lab.finding(holds=None, figure=f"not shown here: {error}", control="not run", control_holds=False)
+    except Exception as error:
+        what = f"the check itself failed: {type(error).__name__}: {error}"
+        return lab.finding(holds=False, figure=what, control="not run", control_holds=False)
 
 
 def _keep(result: Result) -> None:

@@ -386,7 +386,7 @@ def check(lab: Any) -> Any:
     runs, truth, held, half = 400, 100 * (0.6 - 0.9) / 0.9, 0, 0
     for _ in range(runs):
         scores = (rng.random((60, len(true))) < true).astype(float)
-        got, _ = longscore({"t": moments(scores, [1, 2, 4, 8, 16], [1, 2], np.arange(60))})
+        got, _ = longscore({"t": moments(scores, [1, 2, 4, 8, 16], [1, 2], range(60))})
         low, high = got.low or 0.0, got.high or 0.0
         held += low <= truth <= high
         half += abs(truth - (low + high) / 2) <= (high - low) / 4

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from leadline.data.published import demand, rows_of
 from leadline.nouns import Item
@@ -93,3 +94,30 @@ def _read(spec: str) -> tuple[Asked, ...]:
             raw = {"summary": row["summary"], "request": request}
             found.append(Asked(document=row["context"], language="zh", raw=raw))
     return tuple(found)
+
+
+def check(lab: Any) -> Any:
+    """The four published scales load; ROUGE-L on words as jieba parts them, on the peer's cases of the same metric."""
+    told = ("他去了北京看病。", "雨下了三天三夜。", "孩子们学会唱歌。")
+    rows = [{"context": text * 40, "summary": text} for text in told]
+    folder = lab.written({f"{names[0]}.jsonl": rows for names in FILES.values()})
+    specs = [f"cnnsum(scale='{scale}', request=after, data='{folder}')" for scale in FILES]
+    rouge = lab.metric("longbench/rouge-zh")
+    cases = [r for r in lab.released("metric-vectors/vectors.jsonl.gz") if r["metric"] == "rouge_zh_score"] if lab.peers else []
+    theirs = [r["peer_score"] for r in cases]
+
+    scored = {s: (lab.says(one, n=3), lab.says(one, "empty", n=3)) for s, one in zip(FILES, specs, strict=True)}
+    # The same on single characters, which blanks part.
+    english = lab.metric("longbench/rouge")
+    apart = [english(" ".join(r["prediction"]), [" ".join(r["ground_truth"])]) for r in cases]
+    return lab.conclude(
+        *(
+            (pair == (1, 0), f"{scale}: the summary scores {pair[0]:.0f}, nothing {pair[1]:.0f}")
+            for scale, pair in scored.items()
+        ),
+        lab.agree([rouge("他去了北京", ["他去了上海"]), rouge("", ["他去了上海"])], [0.75, 0.0], "replies by hand"),
+        lab.agree([rouge(r["prediction"], [r["ground_truth"]]) for r in cases], theirs, "metric cases")
+        if cases
+        else lab.NO_PEERS,
+        control=lab.agree(apart, theirs, "of these, by characters,"),
+    )

@@ -12,9 +12,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from leadline.data import lexicon
-from leadline.data.joint_recall import table
+from leadline.data.joint_recall import sequences, table
 from leadline.data.world import World
 from leadline.nouns import Answer, Item, Score
 from leadline.scoring import extract
@@ -181,3 +182,33 @@ def _wander(index: int, seed: int) -> int:
 def _rounds(seed: int) -> list[list[int]]:
     rng = random.Random(seed)
     return [[rng.randrange(300) for _ in range(300)] for _ in range(4)]
+
+
+def check(lab: Any) -> Any:
+    """Tables of any size told in sentences; a reader that knows the key and ignores the context is told apart."""
+    specs = (
+        "joint-recall",
+        "joint-recall(contexts=0)",
+        "joint-recall(asked=0, contexts=4, keys=4)",
+        "joint-recall(told=whole)",
+    )
+
+    def elsewhere(task: Any, item: Item, prompt: Any) -> str:
+        """The color of the same thing in another town, where there is one."""
+        return f"{item.meta['others'][0][0]}."
+
+    scores = lab.scores("joint-recall", elsewhere, n=40)
+    wrong = [s.parts["wrong town"] for s in scores if s.value == 0]
+    right = sum(s.value or 0 for s in scores) / len(scores)
+    one = [values for values, mask in sequences(1, 2, 2) for values in [sum(mask)]]
+    return lab.conclude(
+        lab.build(*specs, lengths=("4k", "64k")),
+        *(lab.replies(spec) for spec in specs),
+        (
+            right < 0.25 and wrong == [1.0] * len(wrong),
+            f"the color in another town scores {right:.2f}, and {len(wrong)} of 40 replies are called so",
+        ),
+        (one == [4], f"a table of 2 by 2 asks for {one[0]} values in tokens"),
+        lab.sound("joint-recall"),
+        control=lab.sound("joint-recall", blind=True),
+    )

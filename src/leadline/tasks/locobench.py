@@ -231,3 +231,23 @@ def _notes(rng: random.Random, room: int, count: Callable[[str], int]) -> str:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if count(written("docs/notes.md", " ".join(some[:middle]))) <= room else (low, middle - 1)
     return written("docs/notes.md", " ".join(some[:low])) if low else ""
+
+
+def check(lab: Any) -> Any:
+    """Scenarios on a repository that is given, with answers that it holds itself; the metrics and LCBS as by hand."""
+    files = {path: text + "\n" for number in range(3) for path, text in invented(number, 99).files.items()}
+    own = f"locobench(data='{lab.written(files)}', longest=6000)"
+    kinds = {item.facets["category"] for _, item, _ in lab.asked(own, n=8)}
+    m = locobench_metrics
+    good, slow = (m.Built(ok=True, seconds=s, binary=size, warnings=w) for s, size, w in ((2, 1000, 1), (9, 10**8, 0)))
+    built = [good, slow, m.Built(ok=False, errors=2)]
+    ours = [m.lcbs(1, 1, 1, 1), m.lcbs(0.5, 0.6, 0.7, 0.4), *map(m.compilation, built)]
+    return lab.conclude(
+        lab.build("locobench", own, lengths=("8k", "64k")),
+        *(lab.replies(one, n=8) for one in ("locobench", own)),
+        (len(kinds) == 8, f"{len(kinds)} categories of a repository"),
+        lab.agree(ours, [5.0, 2.8, 0.95, 0.8, 0.3], "figures by hand"),
+        lab.sound("locobench(category=bug-investigation)"),
+        control=[lab.agree([5.0, 5 * 2.2 / 4], ours[:2], "of these, without weights,"),
+                 lab.sound("locobench(category=bug-investigation)", blind=True)],
+    )  # fmt: skip

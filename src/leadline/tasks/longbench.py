@@ -51,11 +51,8 @@ def check(lab: Any) -> Any:
         for who, where in (("Ann", "Oslo"), ("Bo", "Bergen"))
     ]
     names = [lab.task(one).dataset for one in lab.specs("longbench")]
-    classes = ["Oslo", "Bergen", "Lund"]
-    folder = lab.written({
-        f"{name}.jsonl": [r | {"dataset": name, "language": "zh" if "zh" in name else "en", "all_classes": classes} for r in rows]
-        for name in names
-    })  # fmt: skip
+    named = {"language": "en", "all_classes": ["Oslo", "Bergen", "Lund"]}
+    folder = lab.written({f"{name}.jsonl": [r | named | {"dataset": name} for r in rows] for name in names})
     loaded = lab.build(*(f"longbench-set(dataset='{name}', data='{folder}')" for name in names), n=2)
     cases = [r for r in lab.released("metric-vectors/vectors.jsonl.gz") if r["suite"] == "longbench"] if lab.peers else []
     ours, theirs, plain = [], [], []

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from leadline.data.published import demand, rows_of
 from leadline.nouns import Item, UserError
@@ -139,3 +140,34 @@ def _read(spec: str) -> tuple[Asked, ...]:
             raise UserError(f"{place}: the language must be English or Chinese, it is {row['language']!r}")
         found.append(Asked(document=row["context"], language=language, raw={**row, "number": number[1], "context": ""}))
     return tuple(found)
+
+
+def check(lab: Any) -> Any:
+    """The published rows load, with what results are broken down by; metrics as the peer's functions."""
+    hand = {
+        ("ndcg", "a\nb\nc"): 1.0, ("ndcg", "c\nb\na"): 0.79, ("ndcg", "z\na"): 0.3975, ("ndcg", "a\na\nb"): 0.8950,
+        ("pairs", "a\nb\nc"): 1.0, ("pairs", "c\nb\na"): 0.0, ("pairs", "a\nb"): 1.0, ("pairs", "a\nb\nc\nd"): 0.5,
+        ("set-f1", "a\nb\nd"): 2 / 3, ("share", "b\nz"): 1 / 3, ("first", "a"): 1.0, ("first", "The answer is a"): 0.0,
+    }  # fmt: skip
+    ours = [lab.metric(f"longbench-pro/{name}-peer")(f"[Answer]\n{said}", ["a", "b", "c"]) for name, said in hand]
+    bare = [float(said.split("\n") == ["a", "b", "c"]) for _, said in hand]
+    tasks = ("T1.1 Global Cohesive Retrieval", "T3.2 Single-Hop Fact QA", "T5.1 Full-Sentence Citation Alignment")
+    either = [
+        {"language": language, "token_length": size, "contextual_requirement": need, "difficulty": how}
+        for language, size, need, how in (("English", "8k", "Partial", "Easy"), ("Chinese", "256k", "Full", "Extreme"))
+    ]
+    asked = {"primary_task": "T", "question_nonthinking": "Where?", "question_thinking": "Think. Where?"}
+    rows = [
+        asked
+        | either[i % 2]
+        | {"id": f"q{i}", "secondary_task": tasks[i % 3], "context": f"Boat {i}. " * 99, "answer": [f"bay {i}"]}
+        for i in range(6)
+    ]
+    spec = f"longbench-pro(data='{lab.written({'longbench_pro.json': rows})}')"
+    facets = {name for _, item, _ in lab.asked(spec, n=6) for name in item.facets}
+    return lab.conclude(
+        lab.replies(spec, n=6),
+        ({"dependency", "difficulty"} <= facets, f"results are broken down by {', '.join(sorted(facets))}"),
+        lab.agree(ours, list(hand.values()), "figures of the peer's functions", within=5e-5),
+        control=lab.agree(bare, list(hand.values()), "of these, by equality,", within=5e-5),
+    )

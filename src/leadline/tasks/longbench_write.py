@@ -9,6 +9,7 @@ alone. Where they ask the judge up to five times this asks twice.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -237,3 +238,33 @@ def _read(spec: str) -> tuple[tuple[str, Any], ...]:
     if not rows:
         raise UserError(f"{spec!r} holds no rows")
     return rows
+
+
+def check(lab: Any) -> Any:
+    """The length score is the formula's, quality a judge's; published rows load."""
+    hand = {(1000, 1000): 100, (1000, 2000): 66.667, (1000, 4000): 0, (1000, 500): 50, (1000, 334): 0.2994, (500, 400): 87.5}
+    asked = [(*pair, score) for pair, score in hand.items()]
+    if lab.peers:
+        asked += [(c["required"], c["produced"], c["S_l"]) for c in lab.json("longbench-write/length_score.json")["cases"]]
+    metric = lab.metric("longbench-write/length")
+    ours = [100 * metric("word " * produced, [str(required)]) for required, produced, _ in asked]
+    plain = [100 * min(1, produced / required) for required, produced, _ in asked]
+    wanted = [score for *_, score in asked]
+
+    def quality(mark: int) -> float:
+        """Mean quality where the judge gives the same mark in every dimension."""
+        reply = json.dumps({"Analysis": "So it is."} | dict.fromkeys(DIMENSIONS, mark))
+        scores = lab.scores("longbench-write(words=200)", n=2, helpers={"judge": lambda text: reply})
+        return sum(s.parts["quality"] for s in scores) / len(scores)
+
+    marks = [quality(mark) for mark in (1, 3, 5)]
+    row = {"prompt": "Write about 300 words on boats.", "type": "news", "length": 300}
+    rows = [row, row | {"prompt": "Write 200 words on mills.", "length": 200}]
+    own = f"longbench-write(data='{lab.written({'rows.jsonl': rows})}/rows.jsonl')"
+    return lab.conclude(
+        lab.build("longbench-write", "longbench-write(language=zh)", lengths=("4k", "32k")),
+        *(lab.replies(one, n=2) for one in ("longbench-write", "longbench-write(language=zh)", own)),
+        lab.agree(ours, wanted, "length scores", within=0.001),
+        (marks == [0, 0.5, 1], f"all ones, threes, fives of a judge: quality {', '.join(f'{m:.2f}' for m in marks)}"),
+        control=lab.agree(plain, wanted, "of these, as a plain share,", within=0.001),
+    )

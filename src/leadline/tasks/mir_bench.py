@@ -227,3 +227,24 @@ def _rows(data: str, shots: int, seed: int) -> tuple[Mapping[str, Any], ...]:
         raise UserError(f"{data!r} holds no rows{f' of {shots} shots' if shots else ''}")
     random.Random(seed).shuffle(rows)
     return tuple(rows)
+
+
+def check(lab: Any) -> Any:
+    """Generated functions with exact answers and wrong examples, by the number of shots; replies read as the peer does."""
+    kinds = ("mir-bench", "mir-bench(errors=0.25)", "mir-bench(shots=16, noise=prose)")
+    asked = {errors: lab.asked(f"mir-bench(shots=64, errors={errors})", n=8) for errors in (0.0, 0.25)}
+    pairs = [(a[1].evidence, b[1].evidence) for a, b in zip(asked[0.0], asked[0.25], strict=True)]
+    changed = [sum(x != y for x, y in zip(a, b, strict=True)) for a, b in pairs]
+    cases = lab.json("metric-vectors/ada_mir.json")["mir_judge"] if lab.peers else []
+    theirs = [r["peer_score"] for r in cases]
+    exact, plain = (
+        [lab.metric(name)(r["prediction"], [r["gt"]]) for r in cases] for name in ("mirbench/exact", "mirbench/literal")
+    )
+    return lab.conclude(
+        lab.build(*kinds, lengths=("4k", "32k")),
+        *(lab.replies(one) for one in kinds),
+        (set(changed) == {16}, f"{min(changed)} to {max(changed)} of 64 examples are wrong at a quarter"),
+        lab.agree(exact, theirs, "extraction cases") if cases else lab.NO_PEERS,
+        lab.sound("mir-bench(shots=16, noise=prose)"),
+        control=lab.agree(plain, theirs, "of these, read as literals,"),
+    )
