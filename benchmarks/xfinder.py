@@ -1,6 +1,6 @@
 """How often the key answer is taken rightly out of a reply: rules, and a model if one is named, beside plain regular expressions.
 
-1. On 425 replies in many phrasings with the answer that a careful reader takes from them (tests/scoring/data/replies.jsonl, written
+1. On 425 replies in many phrasings with the answer that a careful reader takes from them (scoring/replies.jsonl, written
    for this project): the rules were made on one half, the other half is what counts.
 2. On rows in KAF's format, which are the user's own download (--kaf FILE).
 3. On released predictions, where only the right answer and the peer's verdict are known: how often each judges as the peer does.
@@ -27,17 +27,6 @@ from leadline.scoring.peers import BABILONG_LABELS
 from leadline.scoring.xfinder import Labelled
 
 ROOT = Path(__file__).parents[1]
-PLAIN = {"first match": xfinder.first_match, "usual regex": xfinder.usual, "rules": xfinder.rules}
-
-
-def replies(half: str) -> list[Labelled]:
-    rows = []
-    for line in (ROOT / "tests/scoring/data/replies.jsonl").read_text(encoding="utf-8").splitlines():
-        group = json.loads(line)
-        for one in group["replies"]:
-            if one["half"] == half:
-                rows.append(Labelled(group["kind"], group["question"], group["range"], one["reply"], one["answer"]))
-    return rows
 
 
 async def asked(model: str, rows: Sequence[Labelled]) -> list[str | None]:
@@ -61,7 +50,7 @@ async def asked(model: str, rows: Sequence[Labelled]) -> list[str | None]:
 def table(rows: Sequence[Labelled], model: str, show: int) -> None:
     print(f"| extractor | {' | '.join(xfinder.KINDS)} | all |")
     print("|---" * (len(xfinder.KINDS) + 2) + "|")
-    for name, extract in PLAIN.items():
+    for name, extract in xfinder.EXTRACTORS.items():
         started = time.perf_counter()
         found: list[str | None] = [extract(r.reply, r.kind, r.range, r.question) for r in rows]
         line(name, rows, found)
@@ -121,13 +110,17 @@ def released(folder: Path) -> dict[str, list[tuple[Labelled, float]]]:
 
 
 def verdicts(folder: Path, show: int, looked_at: bool) -> None:
-    print("| released predictions | n | peer right | " + " | ".join(f"{name}: right, as the peer" for name in PLAIN) + " |")
-    print("|---" * (len(PLAIN) + 3) + "|")
+    print(
+        "| released predictions | n | peer right | "
+        + " | ".join(f"{name}: right, as the peer" for name in xfinder.EXTRACTORS)
+        + " |"
+    )
+    print("|---" * (len(xfinder.EXTRACTORS) + 3) + "|")
     differ: list[str] = []
     for name, every in released(folder).items():
         rows = every[0 if looked_at else 1 :: 2]
         cells = []
-        for title, extract in PLAIN.items():
+        for title, extract in xfinder.EXTRACTORS.items():
             right = [judged(extract, r) for r, _ in rows]
             same = sum(a == bool(p) for a, (_, p) in zip(right, rows, strict=True))
             cells.append(f"{100 * sum(right) / len(rows):.1f} %, {100 * same / len(rows):.1f} %")
@@ -154,7 +147,7 @@ def main() -> None:
     parser.add_argument("--looked-at", action="store_true", help="the released rows that the rules were made on")
     args = parser.parse_args()
     for half in ("develop", "report"):
-        rows = replies(half)
+        rows = xfinder.labelled(half)
         print(
             f"\nOwn replies, the half {'on which the rules were made' if half == 'develop' else 'that nothing was made on'}:\n"
         )

@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +14,8 @@ from leadline.scoring.xfinder import NONE
 from leadline.scoring.xfinder_metrics import METRICS
 
 ABC = [["A", "the old bridge"], ["B", "the mill"], ["C", "the church"]]
-GROUPS = [json.loads(line) for line in (Path(__file__).parent / "data/replies.jsonl").read_text().splitlines()]
-
-
-def rows(half):
-    for g in GROUPS:
-        for one in g["replies"]:
-            if one["half"] == half:
-                yield x.Labelled(g["kind"], g["question"], g["range"], one["reply"], one["answer"])
+GROUPS = [json.loads(line) for line in x.REPLIES.read_text().splitlines()]
+rows = x.labelled
 
 
 def test_the_labelled_replies_are_in_order():
@@ -30,7 +23,7 @@ def test_the_labelled_replies_are_in_order():
     assert len(set(replies)) == len(replies) >= 400
     assert Counter(g["kind"] for g in GROUPS).keys() == set(x.KINDS)
     for row in [*rows("develop"), *rows("report")]:
-        x.check(row.kind, row.range)
+        x.require(row.kind, row.range)
         some = {str(o[0]) for o in row.range} if row.kind == "option" else {str(c) for c in row.range}
         assert row.kind == "math" or row.answer == NONE or row.answer in some, row
     none = sum(r.answer == NONE for r in [*rows("develop"), *rows("report")])

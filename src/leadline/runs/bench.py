@@ -215,6 +215,11 @@ class Bench(Lab):
         """A task with its settings."""
         return catalog.make(spec, "tasks")
 
+    @staticmethod
+    def every() -> list[str]:
+        """All tasks that are made from nothing and can be scored here, suites' members with their settings, each once."""
+        return [spec for spec in simulated.constructive() if not simulated.why_not(spec)]
+
     def specs(self, spec: str) -> list[str]:
         """A suite's members, or the task itself."""
         return [str(one) for one in catalog.expand(catalog.parse(spec), "tasks")]

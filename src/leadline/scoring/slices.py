@@ -1,6 +1,8 @@
-"""Records cut other ways than by task: by what tasks declare, by facets of the items, and the figures beside the score.
+"""Diffusion and scope: how hard information is to find and how much of it there is; records grouped by them and by facets.
 
-Knows nothing of models and methods: `summary` hands in the records of one group.
+The taxonomy is that of Goldman et al. 2024, arXiv:2407.00402. What a prompt's layout makes of both axes is computed by
+`leadline.data.difficulty`; here the records of one group are cut by what tasks declare of them, by where their prompts lie, by
+ability, by facets of the items, and by the figures beside the score. Knows nothing of models and methods.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from leadline.scoring.breakdown import Breakdown
 from leadline.scoring.longscore import LongScore
 from leadline.scoring.stats import mean_interval
 
+id = "diffusion-scope"
 GROUPINGS = ("ability", "diffusion", "scope")
 """What results are grouped by: all that a task declares of itself."""
 LEVELS = ("low", "middle", "high")
@@ -231,3 +234,35 @@ def _by_task(at: Mapping[tuple[str, str], Any]) -> list[tuple[tuple[str, str], A
     """All of a task together, else in the order met."""
     tasks = {task: i for i, task in enumerate(dict.fromkeys(task for task, _ in at))}
     return sorted(at.items(), key=lambda entry: tasks[entry[0][0]])
+
+
+def check(lab: Any) -> Any:
+    """Every task carries both axes, computed from where its evidence lies; what makes them so; reports group by them."""
+    from leadline.scoring.summary import summarise
+
+    specs = lab.every()
+    asked = {spec: lab.asked(spec, n=2)[0] for spec in specs}
+    known = [
+        spec for spec, (task, _, prompt) in asked.items()
+        if {task.diffusion, task.scope} <= set(LEVELS) and 0 <= prompt.diffusion <= 1 and 0 <= prompt.scope <= 1
+    ]  # fmt: skip
+
+    def prompts(spec: str, length: str) -> list[Any]:
+        return [prompt for _, _, prompt in lab.asked(spec, n=6, length=length)]
+
+    one, four = (prompts(f"needle(needles={n})", "4k") for n in (1, 4))
+    longer, again = prompts("needle(needles=1)", "16k"), prompts("needle(needles=1)", "4k")
+    more = all(a.scope < b.scope for a, b in zip(one, four, strict=True))
+    farther = all(a.scope > b.scope for a, b in zip(one, longer, strict=True))
+    rows = [lab.record(*case, lab.scores(spec, n=1)[0]) for spec, case in list(asked.items())[:8]]
+    groups = {(s.by, s.value) for s in summarise(rows).groups[0].slices}
+    return lab.conclude(
+        (len(known) == len(specs), f"{len(known)} of {len(specs)} settings of tasks made here carry both axes"),
+        (more and farther, "more needles raise the scope, and more noise lowers it, in 6 of 6 prompts"),
+        ([p.diffusion for p in one] == [p.diffusion for p in again], "the same prompt gives the same axes"),
+        (
+            {"diffusion", "scope", "ability"} <= {by for by, _ in groups},
+            f"reports group by {', '.join(sorted({by for by, _ in groups}))}",
+        ),
+        control=(all(a.scope < b.scope for a, b in zip(one, again, strict=True)), "the same prompts against themselves"),
+    )
