@@ -211,3 +211,13 @@ def test_labels_are_spread() -> None:
     assert sorted(placed) == placed[3:] + placed[:3]
     assert all(b - a >= 10 for a, b in zip(sorted(placed), sorted(placed)[1:], strict=False))
     assert max(spread([100, 100, 100], 10, 0, 100)) <= 100
+
+
+def test_figures_that_authors_state(records) -> None:
+    """Of tasks with one piece of evidence, the gap over positions, for each group; none where nobody states any."""
+    rows = records(samples=60, methods=["", "kivi(bits=2)"], tasks=["needle", "passage-count"])
+    stated = page(rows, summarise(rows), INFO).split('<section id="stated">')[1].split("</section>")[0]
+    assert "Robustness over positions" in stated and stated.count("<table>") == 2 and "kivi(bits=2)" in stated
+    assert "needle" in stated and "passage-count" not in stated, "it has several pieces of evidence"
+    others = records(samples=60, tasks=["passage-count"])
+    assert 'id="stated"' not in page(others, summarise(others), INFO)

@@ -56,6 +56,7 @@ def page(records: Sequence[Record], summary: Summary, info: Mapping[str, Any]) -
         ("depth", "Score by depth and length", sections.depth(many)),
         ("difficulty", "Where the prompts lie", sections.difficulty(many)),
         ("within", "Within the tasks", groups.within(many)),
+        ("stated", "Figures of the benchmarks", sections.stated(many)),
         ("trade", "Quality against cost", sections.trade(many)),
         ("audit", "Audit", sections.audit(many)),
         ("prior", "Prior knowledge", sections.prior(records)),

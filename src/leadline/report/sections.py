@@ -12,8 +12,9 @@ from typing import Any
 
 from leadline.nouns import NOT_ASKED, Record
 from leadline.report import svg, view, words
-from leadline.report.parts import Shown, cell, details, fall, heading, key, long, score, table
+from leadline.report.parts import Shown, cell, details, fall, heading, key, long, score, table, why
 from leadline.report.svg import esc
+from leadline.scoring.figures import figures
 from leadline.scoring.longscore import LongScore
 from leadline.scoring.summary import Comparison, Summary, prior_rate, summarise, without_prior
 
@@ -181,6 +182,19 @@ def difficulty(many: Sequence[view.Series]) -> Section:
         "longer; the fuller the colour, the better the score. In the corners the mean of each quarter."
     )
     return why, f'<div class="{"grid wide" if len(figures) > 1 else ""}">{"".join(figures)}</div>' if figures else ""
+
+
+def stated(many: Sequence[view.Series]) -> Section:
+    """What benchmarks' authors give of a whole run, group by group."""
+    found = [(one, figure) for one in many for figure in figures(one.records)]
+    content, last = [], ""
+    for one, figure in sorted(found, key=lambda pair: pair[1].title):
+        head = f"<h3>{esc(figure.title)}</h3>{why(figure.why)}" if figure.title != last else ""
+        name = f"<h4>{esc(one.label)}</h4>" if len(many) > 1 else ""
+        shown = table(figure.head, [[cell(value) for value in row] for row in figure.rows], f"{figure.title}, {one.label}")
+        content.append(f"{head}{name}{details(f'{len(figure.rows)} rows', shown) if len(figure.rows) > MANY else shown}")
+        last = figure.title
+    return "Figures of the benchmarks that their authors state over all samples.", "".join(content) if content else ""
 
 
 def trade(many: Sequence[view.Series]) -> Section:

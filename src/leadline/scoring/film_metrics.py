@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leadline.nouns import Record, UserError
+from leadline.scoring.figures import Figure, points
 
 
 def document(prediction: str, answers: Sequence[str], **_: Any) -> float:
@@ -131,3 +132,28 @@ def of_records(records: Sequence[Record], spans: int = 10) -> dict[tuple[str, in
         if one is not None:
             found[where] = one
     return found
+
+
+SPANS, LEAST = 5, 5
+"""Parts of the context that a report compares, and samples that each must have: of fewer, the best and worst differ by luck."""
+
+
+def _figure(records: Sequence[Record]) -> Figure | None:
+    """Mean and gap over positions of the tasks that were asked often enough at a length."""
+    told = {at: r for at, r in of_records(records, SPANS).items() if min(r.counts) >= LEAST}
+    if not told:
+        return None
+    rows = [
+        (task, f"{length:,}", points(r.mean), points(r.gap), " ".join(points(m) for m in r.spans), f"{min(r.counts)}")
+        for (task, length), r in told.items()
+    ]
+    return Figure(
+        "Robustness over positions",
+        f"Mean over {SPANS} parts of the context by where the evidence lay, and the gap between the best and the worst part; "
+        "points of 100. With few samples in a part some of the gap is luck (FILM, arXiv:2404.16811).",
+        ("task", "length", "mean", "gap", "parts, start to end", "samples in a part, at least"),
+        tuple(rows),
+    )
+
+
+FIGURES = (_figure,)

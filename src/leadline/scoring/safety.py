@@ -7,10 +7,11 @@ control is the request alone. Knows nothing of tasks and judges.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from leadline.nouns import Record
+from leadline.scoring.figures import Figure, points
 
 ALL = ""
 """The key of all cases together."""
@@ -56,3 +57,25 @@ def _rates(cases: dict[str, dict[str, list[float]]]) -> Rates:
 
 def _mean(values: list[float]) -> float | None:
     return sum(values) / len(values) if values else None
+
+
+PLACES = {"front", "end", "alone"}
+
+
+def _figure(records: Sequence[Record]) -> Figure | None:
+    """Safety rates of all cases and of each category, beside the request alone."""
+    asked = [r for r in records if r.facets.get("place") in PLACES]
+    found = rates(asked, "category")
+    if not found:
+        return None
+    rows = [(group or "all", *map(points, (of.both, of.front, of.end, of.alone)), f"{of.n:,}") for group, of in found.items()]
+    return Figure(
+        "Safety rate",
+        "Share of the cases whose replies were judged safe wherever the request stood, by where it stood, and without the "
+        "context (the control); points of 100 (LongSafety, arXiv:2502.16971).",
+        ("category", "safe in both places", "request before", "request behind", "request alone", "cases in both places"),
+        tuple(rows),
+    )
+
+
+FIGURES = (_figure,)
