@@ -214,3 +214,10 @@ def test_broken_lines(tmp_path: Path, line: str, says: str) -> None:
     path.write_text('{"prediction": "Paris", "answers": ["Paris"]}\n' + line + "\n")
     with pytest.raises(UserError, match=says):
         score_file(path, "longbench/qa-f1")
+
+
+def test_infinitebench_summaries_are_rouge_lsum() -> None:
+    """Values of rouge_score 0.1.2, rougeLsum without stemmer; of several answers the best counts."""
+    score = metric("infinitebench/longbook-sum-eng")
+    assert score("the cat sat.\nit was on the mat.", ["the cat sat on the mat.\nit slept."]) == pytest.approx(0.875)
+    assert score("a\nb\nc", ["x", "c b a"]) == 1 and score("", ["x"]) == 0

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from leadline.nouns import UserError
+from leadline.scoring.rouge_scores import rouge_lsum
 from leadline.scoring.words import (
     bare_chinese,
     chinese,
@@ -322,6 +323,7 @@ METRICS: dict[str, Metric] = {
     "infinitebench/longdialogue-qa-eng": infinite_dialogue,
     "infinitebench/longbook-choice-eng": infinite_choice,
     "infinitebench/longbook-qa-eng": _best(lambda p, t: f1(english(p), english(t)), "Token F1 after SQuAD's normalising."),
+    "infinitebench/longbook-sum-eng": _best(rouge_lsum, "ROUGE-Lsum of rouge_score, sentences being lines."),
     "infinitebench/longbook-qa-chn": _best(lambda p, t: f1(bare_chinese(p), bare_chinese(t)), "F1 over single characters."),
     "infinitebench/math-find": infinite_find,
     "infinitebench/math-calc": infinite_calc,

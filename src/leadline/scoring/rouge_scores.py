@@ -42,3 +42,39 @@ def common(a: Sequence[str], b: Sequence[str]) -> int:
         hit = row & places.get(word, 0)
         row = ((row + hit) | (row - hit)) & whole
     return len(a) - row.bit_count()
+
+
+def rouge_lsum(prediction: str, truth: str) -> float:
+    """F1 of the union of longest common subsequences of each true line with all lines said."""
+    said, meant = ([words for line in text.split("\n") if (words := tokens(line))] for text in (prediction, truth))
+    left = [Counter(word for line in lines for word in line) for lines in (said, meant)]
+    total = [counts.total() for counts in left]
+    hits = 0
+    for line in meant:
+        for place in sorted(set().union(*(_places(line, other) for other in said))) if said else ():
+            word = line[place]
+            if left[0][word] > 0 and left[1][word] > 0:
+                hits += 1
+                left[0][word] -= 1
+                left[1][word] -= 1
+    precision, recall = hits / max(total[0], 1), hits / max(total[1], 1)
+    return 2 * precision * recall / (precision + recall) if hits else 0.0
+
+
+def _places(line: Sequence[str], other: Sequence[str]) -> list[int]:
+    """Places in a line of its longest common subsequence with another; of equals the one that `rouge_score` takes."""
+    table = [[0] * (len(other) + 1) for _ in range(len(line) + 1)]
+    for i, a in enumerate(line, 1):
+        row, above = table[i], table[i - 1]
+        for j, b in enumerate(other, 1):
+            row[j] = above[j - 1] + 1 if a == b else max(above[j], row[j - 1])
+    found, i, j = [], len(line), len(other)
+    while i and j:
+        if line[i - 1] == other[j - 1]:
+            found.append(i - 1)
+            i, j = i - 1, j - 1
+        elif table[i][j - 1] > table[i - 1][j]:
+            j -= 1
+        else:
+            i -= 1
+    return found
