@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from leadline import catalog
-from leadline.data import prose
+from leadline.data import embeddings, prose
 from leadline.data.haystack import Builder
 from leadline.nouns import Answer, Item, UserError
 from leadline.pipelines import _retrieval as retrieval
@@ -268,11 +268,11 @@ def test_an_embedder_ranks_by_its_vectors(monkeypatch):
             assert normalize_embeddings
             return np.array([[1.0, 0.0] if "near" in t else [0.0, 1.0] for t in texts])
 
-    retrieval._model.cache_clear()
+    embeddings._model.cache_clear()
     monkeypatch.setitem(sys.modules, "sentence_transformers", types.SimpleNamespace(SentenceTransformer=Fake))
     assert retrieval.best("near", ["far a", "near b", "far c"], 1, "some/model") == [1]
     assert retrieval.oddest(["far a", "near b", "far c"], 1, "some/model") == [1]
-    retrieval._model.cache_clear()
+    embeddings._model.cache_clear()
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(UserError, match="pip install sentence-transformers"):
         retrieval.scores("a", ["b"], "some/model")

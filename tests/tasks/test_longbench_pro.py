@@ -126,3 +126,35 @@ def test_bad_rows(tmp_path, changed, says):
 def test_bad_settings():
     with pytest.raises(UserError, match="task must be one of T1, T2"):
         catalog.make("longbench-pro(task=T12)", "tasks")
+
+
+def test_half_of_a_summary_is_its_likeness(tmp_path, monkeypatch):
+    """The mean of ROUGE-L and the best cosine over the references; without the library it is said what is missing."""
+    import sys
+    import types
+
+    import numpy as np
+
+    from leadline.data import embeddings
+
+    class Fake:
+        def __init__(self, name):
+            assert name == "some/model"
+
+        def encode(self, texts, normalize_embeddings):
+            return np.array([[1.0, 0.0] if "Ann" in t else [0.6, 0.8] for t in texts])
+
+    told = row(9) | {"answer": ["Bo slept all day", "Ann went home"]}
+    assert told["secondary_task"].startswith("T4")
+    task = make(tmp_path, [told], embedder="some/model")
+    (item,) = task.items(1)
+    embeddings._model.cache_clear()
+    monkeypatch.setitem(sys.modules, "sentence_transformers", types.SimpleNamespace(SentenceTransformer=Fake))
+    got = task.score(item.answers, item, Answer(text="Ann went home"))
+    assert got.parts == pytest.approx({"rouge_l": 1.0, "similarity": 1.0}) and got.value == pytest.approx(1.0)
+    got = task.score(item.answers, item, Answer(text="nothing of it"))
+    assert got.parts == pytest.approx({"rouge_l": 0.0, "similarity": 1.0}) and got.value == pytest.approx(0.5)
+    embeddings._model.cache_clear()
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(UserError, match="pip install sentence-transformers"):
+        task.score(item.answers, item, Answer(text="Ann went home"))

@@ -9,12 +9,11 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from leadline.data.embeddings import vectors as embedded
 from leadline.nouns import UserError
 
 LETTERS = 4
@@ -84,7 +83,7 @@ def words(text: str) -> list[str]:
 def scores(query: str, texts: Sequence[str], embedder: str = "") -> NDArray[np.float64]:
     """How well each text answers a query, (texts,): BM25 over these texts, or the product of vectors."""
     if embedder:
-        vectors = _vectors([query, *texts], embedder)
+        vectors = embedded([query, *texts], embedder)
         return vectors[1:] @ vectors[0]
     counted = [Counter(words(text)) for text in texts]
     sizes = np.array([sum(c.values()) for c in counted], float)
@@ -108,7 +107,7 @@ def best(query: str, texts: Sequence[str], k: int, embedder: str = "") -> list[i
 
 def oddest(texts: Sequence[str], k: int, embedder: str = "") -> list[int]:
     """Places of the k texts that are least like the others on average, the oddest first."""
-    vectors = _vectors(texts, embedder) if embedder else _counts(texts)
+    vectors = embedded(texts, embedder) if embedder else _counts(texts)
     alike = vectors @ vectors.T
     others = (alike.sum(1) - np.diag(alike)) / max(1, len(texts) - 1)
     return np.argsort(others, kind="stable")[:k].tolist()
@@ -124,19 +123,3 @@ def _counts(texts: Sequence[str]) -> NDArray[np.float64]:
             out[row, known[word]] = n
     out *= np.log(1 + len(texts) / np.maximum(1, np.count_nonzero(out, axis=0)))
     return out / np.maximum(1e-12, np.linalg.norm(out, axis=1, keepdims=True))
-
-
-def _vectors(texts: Sequence[str], embedder: str) -> NDArray[np.float64]:
-    """Embeddings of length 1, (texts, size)."""
-    return np.asarray(_model(embedder).encode(list(texts), normalize_embeddings=True), float)
-
-
-@lru_cache(maxsize=2)
-def _model(name: str) -> Any:
-    try:
-        from sentence_transformers import SentenceTransformer  # type: ignore[import-not-found]
-    except ImportError:
-        raise UserError(
-            f"the embedder {name!r} needs sentence-transformers: pip install sentence-transformers, or leave out embedder="
-        ) from None
-    return SentenceTransformer(name)

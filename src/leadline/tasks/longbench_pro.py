@@ -2,9 +2,9 @@
 
 Chen, Wu, Jia, Gao, Fu, Zhang, Hu 2026, arXiv:2601.02872; official code caskcsg/longcontext, folder LongBench-Pro, read at
 88fbeb8 (no licence file there; the data's card says Apache-2.0). The questions bring their own instructions and ask for the
-answer one item a line after [Answer] or [答案]. Summaries (T4) are scored by the ROUGE-L half of the benchmark's figure
-alone: the other half is the likeness of embeddings by an 8B model. The authors run each question three times and cut prompts
-over the window in the middle; here it is asked once, and one over the window is reported as such.
+answer one item a line after [Answer] or [答案]. Half of a summary's figure (T4) is the likeness of embeddings by an 8B model,
+with `embedder=Qwen/Qwen3-Embedding-8B`; without one the other half, ROUGE-L, stands alone. The authors run each question three
+times and cut prompts over the window in the middle; here it is asked once, and one over the window is reported as such.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from leadline.data.embeddings import vectors
 from leadline.data.published import demand, rows_of
 from leadline.nouns import Item, UserError
 from leadline.scoring import longbench_pro_metrics as metrics
@@ -53,6 +54,7 @@ class LongbenchPro(LongDocuments):
         task: a primary or secondary task's number, as `T3` or `T3.2`; empty for all.
         thinking: ask the question that wants reasoning before the answer, for models that do not think by themselves.
         peer: score lists as the authors' script does, which divides by the pairs of the reply and counts empty lines.
+        embedder: a sentence-transformers model for half of the summaries' score; empty leaves ROUGE-L alone.
     """
 
     language: str = ""
@@ -60,6 +62,7 @@ class LongbenchPro(LongDocuments):
     task: str = ""
     thinking: bool = False
     peer: bool = False
+    embedder: str = ""
 
     ability = "reasoning"
     scope = "high"
@@ -117,7 +120,11 @@ class LongbenchPro(LongDocuments):
             )
         if name == "summary":
             value = metrics.summary_rouge(found, answers, item.facets["language"] == "zh")
-            return value, {"rouge_l": value}
+            if not self.embedder:
+                return value, {"rouge_l": value}
+            reply, *references = vectors([found, *answers], self.embedder)
+            alike = max(float(reply @ reference) for reference in references)
+            return (value + alike) / 2, {"rouge_l": value, "similarity": alike}
         return metrics.METRICS[f"longbench-pro/{name}{'-peer' if self.peer else ''}"](found, answers), {}
 
     def gold(self, answers: Sequence[str], item: Item) -> str:
