@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 
-def test_the_catalogue_of_methods_is_current():
+def test_the_catalogues_are_current():
     pytest.importorskip("torch")
     docs = Path(__file__).parents[1] / "docs"
-    made = runpy.run_path(str(docs / "catalogue.py"))["page"]()
-    assert (docs / "methods.md").read_text(encoding="utf-8") == made, "run: python docs/catalogue.py"
+    made = runpy.run_path(str(docs / "catalogue.py"))
+    for name, page in (("methods.md", made["page"]()), ("benchmarks.md", made["benchmarks"]())):
+        assert (docs / name).read_text(encoding="utf-8") == page, "run: python docs/catalogue.py"
 
 
 def test_the_example_of_a_method_runs_as_it_stands(tmp_path, monkeypatch, capsys):
