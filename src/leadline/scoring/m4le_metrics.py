@@ -1,8 +1,8 @@
 """M4LE's scorers, quirks and all (KwanWaiChung/M4LE, MIT: evaluation.py).
 
 Each metric takes (prediction, answers, the row's extras as keywords) and gives 0 to 1. A reply ends at the task's end tokens,
-one after the other. ROUGE is recall alone, so long replies are not punished. The six translation tasks are left out: their
-BLEU is of whole files.
+one after the other. ROUGE is recall alone, so long replies are not punished. BLEU is of a bucket's replies together there; a
+single reply gets its own, which is 0 without a run of four words in common, and `FIGURES` has that of each cell.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from leadline.nouns import Record
+from leadline.scoring.corpus_bleu import bleu
+from leadline.scoring.figures import Figure, points
 from leadline.scoring.rouge_scores import common
 from leadline.scoring.words import _common, _sentences, cut
 
@@ -77,7 +80,7 @@ class Rule:
     """How a task's replies are read and scored."""
 
     metric: str
-    """acc, exact, rouge, rouge-zh, ids or ids-zh."""
+    """acc, exact, rouge, rouge-zh, ids, ids-zh, bleu or bleu-zh."""
     ends: tuple[str, ...] = ()
     answer_ends: str = ""
     """Where the answer ends. Where it says nothing but answers end in a full stop, as those of online-shopping, the last
@@ -97,6 +100,8 @@ class Rule:
             return listed([part.strip() for part in said.split(stop)[0].strip().split(comma)], wanted)
         if self.metric in ("acc", "exact"):
             return {"acc": acc, "exact": exact}[self.metric](said, answers)
+        if self.metric in ("bleu", "bleu-zh"):
+            return bleu([(said, answers)], self.metric == "bleu-zh")
         one = recall_english if self.metric == "rouge" else recall_chinese
         found = [one(said, answer) for answer in answers if answer]
         # One reference without a sentence makes the whole row worth nothing there.
@@ -125,6 +130,8 @@ RULES: dict[str, Rule] = {
     "marc": Rule("ids", (), "."),
     "mnds-news_explicit-multiple": Rule("ids"),
     **_named("online-shopping thucnews_explicit-multiple", Rule("ids-zh")),
+    **_named("open-subtitles-en2zh news-commentary-en2zh tedtalks-en2zh", Rule("bleu-zh")),
+    **_named("open-subtitles-zh2en news-commentary-zh2en tedtalks-zh2en", Rule("bleu")),
 }
 """By the names of the data set's configurations."""
 
@@ -134,9 +141,38 @@ def _metric(name: str, rule: Rule) -> Callable[..., float]:
         return rule(prediction, answers, **extras)
 
     kinds = {"acc": "holds an answer", "exact": "is an answer", "ids": "F1 of numbers", "ids-zh": "F1 of numbers"}
+    kinds |= {"bleu": "has this BLEU", "bleu-zh": "has this BLEU on characters"}
     metric.__doc__ = f"M4LE {name}: the reply up to its end token {kinds.get(rule.metric, 'has this ROUGE-L recall')}."
     return metric
 
 
 METRICS: dict[str, Callable[..., float]] = {f"m4le/{name}": _metric(name, rule) for name, rule in RULES.items()}
 """By the name that `leadline score --metric` takes."""
+
+
+_TRANSLATED = re.compile(r"(?:open-subtitles|news-commentary|tedtalks)-(?:en2zh|zh2en)")
+
+
+def _figure(records: Sequence[Record]) -> Figure | None:
+    """BLEU of the replies of each translation task and bucket together, as the benchmark has it."""
+    cells: dict[tuple[str, int, str], list[Record]] = {}
+    for record in records:
+        if record.score is not None and (name := _TRANSLATED.search(record.task)):
+            bucket = record.facets.get("bucket", "")
+            cells.setdefault((name[0], int(bucket) if bucket.isdigit() else 0, bucket), []).append(record)
+    rows = []
+    for (name, _, bucket), some in sorted(cells.items()):
+        value = bleu([(r.extracted, r.answers) for r in some], RULES[name].metric == "bleu-zh")
+        rows.append((name, bucket, points(value), f"{len(some):,}"))
+    if not rows:
+        return None
+    return Figure(
+        "BLEU of translations",
+        "Of all replies of a task and bucket together, points of 100 (M4LE, arXiv:2310.19240); scores elsewhere are means of "
+        "each reply's own.",
+        ("task", "bucket", "BLEU", "replies"),
+        tuple(rows),
+    )
+
+
+FIGURES = (_figure,)
