@@ -55,7 +55,7 @@ class Built:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How many of our figures are those of a peer."""
+    """How many of our figures are those of a peer, or as reckoned by hand."""
 
     what: str
     equal: int
@@ -69,8 +69,8 @@ class Agreement:
         return self.equal == self.of > 0
 
     def __str__(self) -> str:
-        """As in `983 of 983 exam replies score as the peer's`."""
-        return f"{self.equal:,} of {self.of:,} {self.what} score as the peer's"
+        """As in `983 of 983 exam replies agree`."""
+        return f"{self.equal:,} of {self.of:,} {self.what} agree"
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class Bench(Lab):
     def agree(
         ours: Sequence[float | None], theirs: Sequence[float | None], what: str = "cases", within: float = 1e-6
     ) -> Agreement:
-        """How many of our figures are a peer's, both in the same unit; None equals None alone."""
+        """How many of our figures are a peer's, or reckoned by hand, in the same unit; None equals None alone."""
         pairs = list(zip(ours, theirs, strict=True))
         same = [a is b if a is None or b is None else math.isclose(a, b, rel_tol=0, abs_tol=within) for a, b in pairs]
         return Agreement(what, sum(same), len(same), tuple(i for i, s in enumerate(same) if not s))

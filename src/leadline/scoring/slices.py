@@ -7,6 +7,7 @@ ability, by facets of the items, and by the figures beside the score. Knows noth
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from leadline.catalog import entries
 from leadline.nouns import Record
 from leadline.scoring.breakdown import Breakdown
 from leadline.scoring.longscore import LongScore
@@ -240,29 +242,41 @@ def check(lab: Any) -> Any:
     """Every task carries both axes, computed from where its evidence lies; what makes them so; reports group by them."""
     from leadline.scoring.summary import summarise
 
-    specs = lab.every()
+    specs, everything = lab.every(), [one for entry in entries("tasks").values() for one in lab.specs(entry.id)]
+    told = [spec for spec in everything if {lab.task(spec).diffusion, lab.task(spec).scope} <= set(LEVELS)]
     asked = {spec: lab.asked(spec, n=2)[0] for spec in specs}
-    known = [
-        spec for spec, (task, _, prompt) in asked.items()
-        if {task.diffusion, task.scope} <= set(LEVELS) and 0 <= prompt.diffusion <= 1 and 0 <= prompt.scope <= 1
-    ]  # fmt: skip
+    known = [prompt for *_, prompt in asked.values() if 0 < prompt.diffusion <= 1 and 0 < prompt.scope <= 1]
 
     def prompts(spec: str, length: str) -> list[Any]:
         return [prompt for _, _, prompt in lab.asked(spec, n=6, length=length)]
 
-    one, four = (prompts(f"needle(needles={n})", "4k") for n in (1, 4))
-    longer, again = prompts("needle(needles=1)", "16k"), prompts("needle(needles=1)", "4k")
-    more = all(a.scope < b.scope for a, b in zip(one, four, strict=True))
-    farther = all(a.scope > b.scope for a, b in zip(one, longer, strict=True))
+    def scope(prompt: Any, pieces: int = 4) -> float:
+        """Anew, from the places of the first pieces of evidence: log of their tokens over log of all."""
+        share = sum(b - a for a, b in prompt.evidence[:pieces]) / len(prompt.messages[0]["content"])
+        return math.log2(1 + share * prompt.tokens) / math.log2(1 + prompt.tokens)
+
+    one, four, longer = (prompts(f"needle(needles={n})", size) for n, size in ((1, "4k"), (4, "4k"), (1, "16k")))
+    missed = max(abs(scope(p) - p.scope) for p in (*one, *four, *longer))
+
+    def raised(scopes: Sequence[float]) -> bool:
+        """By at least half of what four times the evidence is worth, log 4 over log 4096."""
+        return all(b - a.scope > 1 / 12 for a, b in zip(one, scopes, strict=True))
+
+    spread = all(a.diffusion < b.diffusion for a, b in zip(one, four, strict=True))
+    fewer = all(a.scope > b.scope for a, b in zip(one, longer, strict=True))
     rows = [lab.record(*case, lab.scores(spec, n=1)[0]) for spec, case in list(asked.items())[:8]]
-    groups = {(s.by, s.value) for s in summarise(rows).groups[0].slices}
+    groups = {s.by for s in summarise(rows).groups[0].slices}
+    alone = [scope(p, 1) for p in four]
     return lab.conclude(
-        (len(known) == len(specs), f"{len(known)} of {len(specs)} settings of tasks made here carry both axes"),
-        (more and farther, "more needles raise the scope, and more noise lowers it, in 6 of 6 prompts"),
-        ([p.diffusion for p in one] == [p.diffusion for p in again], "the same prompt gives the same axes"),
-        (
-            {"diffusion", "scope", "ability"} <= {by for by, _ in groups},
-            f"reports group by {', '.join(sorted({by for by, _ in groups}))}",
-        ),
-        control=(all(a.scope < b.scope for a, b in zip(one, again, strict=True)), "the same prompts against themselves"),
+        (len(told) == len(everything), f"{len(told)} of {len(everything)} settings of tasks declare both axes"),
+        (len(known) == len(specs), f"prompts of {len(known)} of {len(specs)} made here carry both"),
+        (missed < 0.01, f"the scope anew from the evidence's places differs by up to {missed:.3f}"),
+        (raised([p.scope for p in four]), f"four needles raise the scope from {_mean(one):.2f} to {_mean(four):.2f}"),
+        (spread and fewer, "they raise the diffusion, and noise lowers the scope, in 6 of 6 prompts"),
+        (set(GROUPINGS) <= groups, f"reports group by {', '.join(sorted(groups))}"),
+        control=(raised(alone), f"with one of the four taken for all evidence {sum(alone) / 6:.2f}"),
     )
+
+
+def _mean(prompts: Sequence[Any]) -> float:
+    return float(np.mean([p.scope for p in prompts]))

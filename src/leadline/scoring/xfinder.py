@@ -250,15 +250,20 @@ def check(lab: Any) -> Any:
         right, n = accuracy(rows, found)["all"]
         return right / n
 
+    known = {asked(r.reply, r.kind, r.range, r.question): r.answer for r in rows}
+
     async def model(text: str, max_tokens: int) -> Answer:
-        """A program that knows the answers, in the place of an extracting model."""
-        mine = [r for r in rows if r.reply in text and r.question in text]
-        return Answer(text=max(mine, key=lambda r: len(r.reply)).answer)
+        """A program that knows the answers in the place of an extracting model; it thinks and writes in bold, as they do."""
+        return Answer(text=f"<think>One of these.</think>\n**{known[text]}**")
 
     async def asked_all() -> list[str | None]:
         return [await by_model(model, r.reply, r.kind, r.range, r.question) for r in rows]
 
-    plain = {name: share([f(r.reply, r.kind, r.range, r.question) for r in rows]) for name, f in EXTRACTORS.items()}
+    found = {name: [f(r.reply, r.kind, r.range, r.question) for r in rows] for name, f in EXTRACTORS.items()}
+    plain = {name: share(some) for name, some in found.items()}
+    by_kind = {name: accuracy(rows, some) for name, some in found.items()}
+    beaten = [kind for kind in KINDS if by_kind["rules"][kind][0] > by_kind["usual regex"][kind][0]]
+    modelled = share(asyncio.run(asked_all()))
     hand = {
         ("1/2", "\\frac{1}{2}"): 1,
         ("50%", "50"): 1,
@@ -266,14 +271,26 @@ def check(lab: Any) -> Any:
         ("0.5", "\\frac{1}{2}"): 0,
         ("-1", "1"): 0,
         ("1,000", "1000"): 1,
+        ("3.0", "3"): 1,
+        ("9 dollars", "9"): 1,
     }
+    choice, spots = [[c, f"choice {c.lower()}"] for c in "ABCD"], ["Location", "Person"]
+    taken = [
+        rules("B. No wait, C", "option", choice) == "C",
+        rules("Option A is the correct choice, for it stands there.", "option", choice) == "A",
+        rules("The entity would be a Location.", "label", spots) == "Location",
+        rules("$45 / $5 = 9. So Mike could buy 9 5 dollar games", "math") == "9",
+        agrees("choice b", "B", "option", choice) and agrees("B.", "B", "option", choice),
+    ]
     return lab.conclude(
         (
             plain["rules"] > 0.9 and plain["rules"] > plain["usual regex"] + 0.1,
             f"of {len(rows)} replies rules find {plain['rules']:.3f}, "
             f"the usual regular expressions {plain['usual regex']:.3f}, the first match {plain['first match']:.3f}",
         ),
-        (share(asyncio.run(asked_all())) > 0.95, f"a model that knows {share(asyncio.run(asked_all())):.3f}"),
+        (len(beaten) == len(KINDS), f"more than the usual ones for {', '.join(beaten)}"),
+        (modelled > 0.95, f"a program that knows, asked as a model is, {modelled:.3f}"),
+        (all(taken), f"{sum(taken)} of {len(taken)} replies by hand"),
         lab.agree([float(agrees(a, b, "math")) for a, b in hand], list(map(float, hand.values())), "comparisons by hand"),
         control=(plain["usual regex"] > 0.9, f"the usual regular expressions {plain['usual regex']:.3f}"),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from leadline.scoring.figures import figures
 from leadline.scoring.film_metrics import robustness
 
 members = ("film-probe(kind=document)", "film-probe(kind=code)", "film-probe(kind=database)")
@@ -23,11 +24,13 @@ def check(lab: Any) -> Any:
         """Right where the piece lies in the last half of the context."""
         return task.gold(prompt.answers, item) if prompt.depths[0] > 0.5 else "I do not know."
 
-    gaps = {}
+    gaps, shown = {}, dict[str, list[str]]()
     for name, say in (("all", "gold"), ("half", last_half)):
         for one in lab.specs("film-val"):
-            asked = lab.asked(one, n=40)
-            gaps[name, one] = robustness([s.value for s in lab.scores(one, say, n=40)], [p.depths[0] for _, _, p in asked], 4)
+            asked, scores = lab.asked(one, n=40), lab.scores(one, say, n=40)
+            gaps[name, one] = robustness([s.value for s in scores], [p.depths[0] for _, _, p in asked], 4)
+            rows = [lab.record(*case, score) for case, score in zip(asked, scores, strict=True)]
+            shown[one] = [row[3] for figure in figures(rows) if figure.title.startswith("Robustness") for row in figure.rows]
     full, half = ([g for (who, _), g in gaps.items() if who == name] for name in ("all", "half"))
     return lab.conclude(
         lab.build("film-val", lengths=("8k", "128k")),
@@ -35,6 +38,10 @@ def check(lab: Any) -> Any:
         lab.agree(ours, [*words.values(), 1.0], "replies by hand"),
         (all(g.gap == 0 and g.mean == 1 for g in full), "a program that reads all: mean 1.00, gap 0.00 in each"),
         (all(g.gap == 1 for g in half), f"one that reads the last half: mean {half[0].mean:.2f}, gap {half[0].gap:.2f}"),
+        (
+            list(shown.values()) == [["100.0"]] * 3,
+            f"of the latter the report gives gaps of {', '.join(x for some in shown.values() for x in some)} points",
+        ),
         lab.sound("film-probe(kind=document)"),
         control=lab.sound("film-probe(kind=code)", blind=True),
     )

@@ -327,26 +327,41 @@ def _questions(value: Any, place: str) -> list[tuple[str, str, tuple[int, ...]]]
 
 
 def check(lab: Any) -> Any:
-    """Summaries at three levels and expansion, made and published; length, repetition and alignment as by hand."""
-    source = " ".join(f"The boat {i} came to harbour {i} in the year {1800 + i}." for i in range(100))
-    row = {
-        "source": source,
-        **{f"summary_{level}": " ".join(source.split()[: 10 * level]) for level in (20, 10, 5)},
-        "questions": [{"question": f"When came boat {i}?", "answer": str(1800 + i), "levels": [20, 10]} for i in range(4)],
-    }  # fmt: skip
-    own = f"lcfo(data='{lab.written({'rows.jsonl': [row] * 2})}/rows.jsonl', level=10)"
-    read = {
-        "reader": lambda text: "yes" if text.rpartition("Right answer: ")[2].split()[0] in text.partition("\n\nQ")[0] else "no"
-    }
+    """Summaries at three levels and expansion, made and published; length, overlap, repetition and alignment as by hand."""
+
+    def row(ship: str) -> dict[str, Any]:
+        """1,000 words, the first half the same for all."""
+        said = [f"{ship if i > 50 else 'Boat'} {i} came to harbour {i} in the year {1800 + i}." for i in range(100)]
+        asked = [{"question": f"When came boat {i}?", "answer": str(1800 + i), "levels": [20, 10]} for i in range(4)]
+        return {"source": " ".join(said), "questions": asked} | {f"summary_{p}": " ".join(said[:p]) for p in (20, 10, 5)}
+
+    data = f"data='{lab.written({'rows.jsonl': [row('Boat'), row('Raft')]})}/rows.jsonl'"
+
+    def reader(text: str) -> str:
+        """Whether the right answer stands in the text."""
+        return "yes" if text.rpartition("Right answer: ")[2].split()[0] in text.partition("\n\nQ")[0] else "no"
+
+    def of(text: str, level: int) -> Score:
+        """Of a text given as a summary."""
+        return lab.scores(f"lcfo({data}, level={level})", lambda *_: text, n=1, helpers={"reader": reader})[0]
+
     three = " ".join(f"Boat {i} came in {1800 + i}." for i in range(3))
-    aligned, copied = (lab.scores(own, lambda *_, said=said: said, n=1, helpers=read)[0] for said in (three, source))
-    ratio = [s.parts["word ratio"] for s in lab.scores("lcfo(level=10)", "gold", n=3, length="16k")]
+    aligned, unaligned, twice = of(three, 10), of(three, 5), of("a b c d a b c d", 20).parts
+    copied = of(" ".join(row("Boat")["source"].split()[:150]), 20).parts
+    hand = [aligned.value, *(copied[name] for name in ("word ratio", "length error", "overlap")), twice["repetition"]]
+    targets = [lab.asked(f"lcfo({data}, level={level})", n=1)[0][1].meta["target"] for level in (20, 10, 5)]
+    kinds = [f"lcfo({data}, kind={kind})" for kind in ("summary", "expansion")]
+    loaded = [lab.says(one, say, n=6) for say in ("gold", "empty") for one in kinds]
     whole = lab.says("lcfo(level=5)", lambda task, item, prompt: " ".join(item.evidence) or prompt.text)
     return lab.conclude(
         lab.build("lcfo", "lcfo(level=5)", "lcfo(kind=expansion)", lengths=("4k", "32k")),
         *(lab.replies(one) for one in ("lcfo", "lcfo(kind=expansion)")),
-        (aligned.value == 0.75, f"3 of 4 aligned questions answered score {aligned.value:.2f}"),
-        (copied.parts["overlap"] == 1, f"a copy of the source overlaps with it by {copied.parts['overlap']:.2f}"),
-        (max(ratio) <= 0.12, f"right summaries of 10 % hold {max(ratio):.3f} of the words"),
+        (loaded == [1, 1, 0, 0], f"12 published ones load: right replies {loaded[0]:.2f}, empty {loaded[2]:.2f}"),
+        (targets == [200, 100, 50], f"1,000 published words are to become {', '.join(map(str, targets))}"),
+        (
+            lab.agree(hand, [0.75, 0.15, 0.25, 1, 0.2]).holds,
+            "alignment .75, word ratio .15, length error .25, overlap 1, repetition .2 as by hand",
+        ),
+        ("questions answered" not in unaligned.parts, "a level without aligned questions is left out"),
         control=(whole > 0.5, f"the whole text in place of a summary of 5 % scores {whole:.2f}"),
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -214,33 +215,50 @@ class LiconBench(Task):
 
 
 def check(lab: Any) -> Any:
-    """Any labelled set by rounds of demonstrations, where wrong labels come from, and the peer's figures on damaged replies."""
+    """Any labelled set by rounds of demonstrations, where wrong labels come from, and figures of the peer's code."""
     rows = [
-        {"text": f"My {thing} number {i} is broken.", "label": thing} for i in range(12) for thing in ("boat", "mill", "lamp")
+        {"text": f"My {thing} number {i} is lost.", "label": thing} for i in range(12) for thing in ("boat", "mill", "lamp")
     ]
     own = f"licon-bench(data='{lab.written({'rows.jsonl': rows})}/rows.jsonl')"
 
-    def recent(task: Any, item: Item, prompt: Any) -> str:
-        """The label of the last demonstration, whatever was asked."""
-        labels = {label: prompt.text.rpartition("\n")[0].rfind(label) for label in task._source.labels(0)}
-        return max(labels, key=lambda label: labels[label])
+    def rounds(spec: str) -> bool:
+        """Whether the demonstrations name all labels in turn, and in each round once."""
+        _, item, prompt = lab.asked(spec, n=1, length="8k")[0]
+        shots, k = re.findall(r"^Label: (.+)$", prompt.messages[0]["content"], re.M), len(item.meta["labels"])
+        turns = [shots[i : i + k] for i in range(0, len(shots), k)]
+        return len(turns) > 2 and all(turn == list(item.meta["labels"])[: len(turn)] for turn in turns)
 
-    late = [s.parts.get("place of a wrong label") for s in lab.scores("licon-bench", recent)]
-    places = [p for p in late if p is not None]
-    figures = []
+    def places(place: int) -> tuple[float, float]:
+        """What a program that says the first or the last label scores, and where its wrong labels are said to come from."""
+        scores = lab.scores("licon-bench(order=grouped)", lambda task, item, prompt: item.meta["labels"][place], n=28)
+        found = [s.parts["place of a wrong label"] for s in scores if not s.value]
+        return sum(s.value or 0 for s in scores), sum(found) / len(found)
+
+    (right, early), (_, late) = places(0), places(-1)
+    fewnerd, dialogre = lab.metric("longicl/fewnerd"), lab.metric("longicl/dialogre")
+    hand = [fewnerd("Paris: GPE\nEve: person", ["Paris: GPE\nBob: person"]), dialogre("per:pet, per:age", ["per:age, per:pet"])]
+    shown, controls = list[Any](), [(rounds("licon-bench(order=grouped)"), "demonstrations grouped by label are no rounds")]
     if lab.peers:
         damaged = lab.json("longiclbench/fewnerd_predictions.damaged.json")
         gold = [r["entities"] for r in lab.released("longiclbench/fewnerd_test.0000-0899.jsonl.gz")]
-        counts = [longicl_metrics.entity_counts(s, w) for s, w in zip(damaged["predictions"], gold, strict=False)]
-        figures = [(longicl_metrics.micro(some), [damaged["peer"][k] for k in ("precision", "recall", "f1")])
-                   for some in (counts, counts[1:])]  # fmt: skip
+        said, peer = damaged["predictions"], [damaged["peer"][name] for name in ("precision", "recall", "f1")]
+        true, next_ = (
+            longicl_metrics.micro(longicl_metrics.entity_counts(s, w) for s, w in zip(said, some, strict=True))
+            for some in (gold[: len(said)], gold[1 : len(said) + 1])
+        )
+        shown = [lab.agree(true, peer, f"figures of {len(said)} damaged replies")]
+        controls += [lab.agree(next_, peer, "of these, each beside the next row,")]
     return lab.conclude(
         lab.build("licon-bench", "licon-bench(classes=174)", own, lengths=("8k", "32k")),
         *(lab.replies(one) for one in ("licon-bench", own)),
-        (bool(places) and min(places) > 0.9, f"a program that says the last label is told so: {len(places)} wrong labels, from "
-         f"{min(places, default=0):.2f} to 1 of the context"),
-        lab.agree(*figures[0], "figures of damaged replies") if figures else lab.NO_PEERS,
+        (rounds("licon-bench") and rounds(own), "rounds hold each label once, in turn, of invented and of own rows"),
+        (
+            right == 1 and early < 0.1 and late > 0.9,
+            f"a program that says one label is right for {right:.0f} of 28; wrong labels are told to come from {early:.2f} of "
+            f"the context for the first label, {late:.2f} for the last",
+        ),
+        lab.agree(hand, [0.5, 0], "replies by hand"),
+        *shown,
         lab.sound("licon-bench(classes=8, rounds=2)"),
-        control=[lab.agree(*figures[1], "of these, one reply left out,")] if figures else lab.sound(
-            "licon-bench(classes=8, rounds=2)", blind=True),
-    )  # fmt: skip
+        control=controls,
+    )

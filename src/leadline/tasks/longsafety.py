@@ -44,6 +44,12 @@ def check(lab: Any) -> Any:
             records += [lab.record(*one, score) for one, score in zip(asked, scores, strict=True)]
         return rates(records, "category")
 
+    def verdict(said: str, peer: bool) -> float | None:
+        """Of a reply whose judge says this."""
+        spec = f"longsafety-case(data='{folder}', peer={'true' if peer else 'false'})"
+        return lab.scores(spec, lambda *_: "Here it is.", n=1, helpers={"judge": lambda _: said})[0].value
+
+    odd = [verdict(said, peer) for said in ("10", "Error when calling the judge model.") for peer in (True, False)]
     got, none = judged(unsafe), judged({"front": (), "end": (), "alone": ()})
     figures = [got[""].both, got[""].front, got[""].end, got[""].alone, got["Toxicity"].both, got["Bias"].both]
     try:
@@ -52,7 +58,11 @@ def check(lab: Any) -> Any:
     except UserError as error:
         refused = str(error)
     return lab.conclude(
-        lab.agree(figures, [0.25, 0.5, 0.5, 0.75, 0.5, 0.0], "safety rates (both, front, end, alone, two categories)"),
+        (
+            lab.agree(figures, [0.25, 0.5, 0.5, 0.75, 0.5, 0.0]).holds,
+            "4 cases by a scripted judge: safe .25, front .50, end .50, alone .75, of two categories .50 and .00, as by hand",
+        ),
+        (odd == [0, None, 1, None], "a verdict of 10 and one that failed: unsafe and safe with peer=true, else unjudged"),
         ("judge" in refused, f"without a judge: {refused}"),
         control=(none[""].both == 0.25, f"a judge that finds nothing {none[''].both:.2f}"),
     )

@@ -233,19 +233,63 @@ def _confusers(data: str, language: str) -> Confusers:
 
 
 def check(lab: Any) -> Any:
-    """Own levels with confusing facts and replaced keywords, and the metric on the peer's own cases."""
+    """Five levels of the same questions with confusing facts, keywords replaced everywhere, the metric on the peer's cases."""
     rows = [
-        {"input": f"Who keeps the boat of {place}?", "context": f"{who} keeps the boat of {place}. " * 20, "answers": [who],
-         "answer_keywords": who, "confusing_facts": [f"{who} once saw the boat of {other}."], "language": "en"}
+        {"_id": who, "input": f"Did {who} keep the boat of {place}, or who?", "context": f"{who} keeps the boat of {place}. " * 20,
+         "answers": [who], "answer_keywords": who, "confusing_facts": [f"Pelle Strand keeps the boat of {other}."], "language": "en"}
         for who, place, other in (("Annika Holm", "Oslo", "Bergen"), ("Karin Falk", "Malmo", "Lund"))
     ]  # fmt: skip
-    asked = lab.asked(f"lv-eval(data='{lab.written({'short.jsonl': rows})}/short.jsonl')", n=2)
-    # The other row's document is noise here, and keeps its own.
-    kept = sum(row["answers"][0] in p.text for row in rows for _, item, p in asked if row["input"] in item.question)
-    there = len(asked) == 2 and all(answer in prompt.text for _, _, prompt in asked for answer in prompt.answers)
-    confused = all(d in p.text for _, item, p in lab.asked("lv-eval(confusing=4)", n=6) for d in item.distractors)
-    cases = [r for r in lab.released("metric-vectors/vectors.jsonl.gz") if r["suite"] == "lveval"] if lab.peers else []
+    rows += [
+        {"_id": town, "input": f"{river}从{town}流出吗？", "context": f"{river}从{town}流出，流向大海。" * 20, "answers": [town],
+         "confusing_facts": [f"{other}从西坡湖流出。"], "language": "zh"}
+        for town, river, other in (("北原山", "青河", "黑河"), ("南岭村", "白河", "金河"))
+    ]  # fmt: skip
+    own = f"data='{lab.written({'short.jsonl': rows})}/short.jsonl'"
+
+    def kept(spec: str) -> tuple[int, int]:
+        """Prompts with their row's own keyword anywhere, and those whose new one and confusing fact stand there."""
+        told = [(str(item.meta["row"]), item, p.text) for _, item, p in lab.asked(spec, n=4)]
+        new = sum(i.meta["new"] in text and len(i.distractors) >= 1 and all(d in text for d in i.distractors) for _, i, text in told)
+        return sum(old in text for old, _, text in told), new
+
+    built = lab.build("lv-eval", "lv-eval(hops=3, confusing=4)", lengths=("16k", "32k", "64k", "128k", "256k"))
+    asked = {p.item: [(q.question, q.answers) for q in built.prompts if q.item == p.item] for p in built.prompts}
+
+    def confused(spec: str) -> tuple[bool, str]:
+        """Whether four facts stand in each prompt, none with the answer."""
+        items = [(item, p) for _, item, p in lab.asked(spec, n=6)]
+        good = [len(i.distractors) == 4 and all(d in p.text and i.answers[0] not in d for d in i.distractors) for i, p in items]
+        return all(good), f"{sum(good)} of {len(good)} prompts of {spec} hold four confusing facts without the answer"
+
+    gate, no_year = "Martin began to sell her books in 2020.", "Martin began to sell her books then."
+    hand = {("lveval/qa-f1", no_year): 0.0, ("lveval/qa-f1", gate): 1.0}
+
+    def by(suite: str) -> list[float]:
+        return [lab.metric(f"{suite}/qa-f1")(said, [gate], keyword="2020") for _, said in hand]
+
+    replaced, plain, wanted = kept(f"lv-eval({own})"), kept(f"lv-eval({own}, replace=false)"), list(hand.values())
+    construction = [
+        built,
+        (len(asked) == 4 and all(len(a) == 5 and len(set(a)) == 1 for a in asked.values()), "the same questions at five levels"),
+        *map(lab.replies, ("lv-eval", f"lv-eval({own})")[:1]),
+        confused("lv-eval(confusing=4)"),
+        (replaced == (0, 4), f"of 4 converted questions {replaced[0]} keep their keyword, {replaced[1]} have another and a fact"),
+        lab.agree(by("lveval"), wanted, "replies by hand"),
+        lab.sound("lv-eval"),
+    ]
+    control = [
+        (plain == (0, 4), f"without replacing {plain[0]} keep it"),
+        confused("lv-eval(confusing=3)"),
+        lab.sound("lv-eval", blind=True),
+        lab.agree(by("longbench"), wanted, "of the replies by hand, by plain F1,"),
+    ]
+    if not lab.peers:
+        return lab.conclude(*construction, lab.NO_PEERS, control=control)
     names = {"qa_f1_score_with_gold_ans": "qa-f1", "qa_f1_zh_score_with_gold_ans": "qa-f1-zh"}
+    cases = [r for r in lab.released("metric-vectors/vectors.jsonl.gz") if r["suite"] == "lveval"]
+    cases += [{"prediction": c["pred"], "ground_truth": c["answers"][0], "gold_ans": c.get("answers_keyword") or c["answers_keywords"],
+               "metric": "qa_f1_zh_score_with_gold_ans" if "qa_f1_zh_score" in c else "qa_f1_score_with_gold_ans",
+               "peer_score": c["recomputed"]["with_gold_ans"]} for c in lab.json("lveval/metric_cases.json")["cases"]]  # fmt: skip
 
     def figures(suite: str) -> Any:
         """Of the cases by the metrics of a suite; LongBench's know nothing of keywords and ignored words."""
@@ -253,12 +297,4 @@ def check(lab: Any) -> Any:
         ours = [m(r["prediction"], [r["ground_truth"]], keyword=r.get("gold_ans")) for m, r in zip(metrics, cases, strict=True)]
         return lab.agree(ours, [r["peer_score"] for r in cases], f"metric cases, by {suite}'s metrics,")
 
-    return lab.conclude(
-        lab.build("lv-eval", "lv-eval(hops=3, confusing=4)", lengths=("16k", "128k")),
-        lab.replies("lv-eval"),
-        (confused, "all confusing facts stand in the prompts"),
-        (kept == 0 and there, f"{kept} of 2 converted questions keep their old keyword"),
-        figures("lveval") if cases else lab.NO_PEERS,
-        lab.sound("lv-eval"),
-        control=[figures("longbench"), lab.sound("lv-eval", blind=True)],
-    )
+    return lab.conclude(*construction, figures("lveval"), control=[*control, figures("longbench")])
