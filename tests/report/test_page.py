@@ -221,3 +221,11 @@ def test_figures_that_authors_state(records) -> None:
     assert "needle" in stated and "passage-count" not in stated, "it has several pieces of evidence"
     others = records(samples=60, tasks=["passage-count"])
     assert 'id="stated"' not in page(others, summarise(others), INFO)
+
+
+def test_many_notes_wait_for_a_click(records) -> None:
+    rows = records(samples=1, tasks=["needle"], lengths=(128, 512))
+    few, many = (page(rows, summarise(rows), INFO | {"notes": [f"note {i}" for i in range(n)]}) for n in (4, 5))
+    head = many.split("<header>")[1].split("</header>")[0]
+    assert "<details><summary>5 notes</summary>" in head and head.count('class="notice"') == 5
+    assert "<details" not in few.split("<header>")[1].split("</header>")[0]

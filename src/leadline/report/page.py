@@ -29,6 +29,8 @@ CSP = "; ".join(
     )
 )
 """What the page may load: nothing but what it holds itself."""
+MOST_NOTES = 4
+"""Notes in plain sight; more wait for a click."""
 
 
 def page(records: Sequence[Record], summary: Summary, info: Mapping[str, Any]) -> str:
@@ -70,7 +72,8 @@ def page(records: Sequence[Record], summary: Summary, info: Mapping[str, Any]) -
         f'<section id="{key}"><h2>{name}</h2>{parts.why(why)}{content}</section>' for key, name, why, content in shown
     )
     title = f"leadline: {', '.join(dict.fromkeys(one.group.model for one in many)) or 'no samples yet'}"
-    notices = "".join(f'<p class="notice">{parts.prose(n)}</p>' for n in [*notes, *_approximate(many)])
+    told = [f'<p class="notice">{parts.prose(n)}</p>' for n in [*notes, *_approximate(many)]]
+    notices = parts.details(f"{len(told)} notes", "".join(told)) if len(told) > MOST_NOTES else "".join(told)
     script = f"<script>{_file('page.js')}</script>" if records else ""
     document = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

@@ -20,6 +20,8 @@ from leadline.scoring.stats import codes, t_quantile, wilson
 id = "longscore"
 FLOOR = 0.05
 """Lowest base (chance taken out) that a score is divided by; our choice, as is the second rule of two standard errors."""
+NAMED = 5
+"""Tasks that a note names; of more it says how many."""
 EDGE_WEIGHT = 0.5
 """Clusters' worth of spread added where scores lie so near 0 or 1 that the data show none."""
 EDGE_POWER = 3
@@ -183,7 +185,8 @@ def longscore(parts: Mapping[str, Moments | None], level: float = 0.95) -> tuple
     total = _one(_sum(list(usable.values())), level, list(usable.values()))
     notes = [total.note] if total.note else []
     if lost:
-        notes.append(f"left out for want of base or long scores: {', '.join(lost)}")
+        told = ", ".join(lost) if len(lost) <= NAMED else f"{len(lost)} tasks"
+        notes.append(f"left out for want of base or long scores: {told}")
     if len(tasks) > 1:
         kept = {name: tasks[name] for name in usable if tasks[name].value is not None}
         total = replace(total, ratios_first=_mean_of_ratios(kept, [name for name in usable if name not in kept]))

@@ -14,7 +14,7 @@ import numpy as np
 
 from leadline.nouns import OWN_FAULTS, Record
 from leadline.scoring.breakdown import SHARE, Breakdown, breakdown
-from leadline.scoring.longscore import LongScore, longscore, moments
+from leadline.scoring.longscore import NAMED, LongScore, longscore, moments
 from leadline.scoring.slices import (
     GROUPINGS,
     Facet,
@@ -34,8 +34,6 @@ from leadline.scoring.slices import (
 )
 from leadline.scoring.stats import codes, design_effect, holm, mean_interval, paired_difference
 
-NAMED = 5
-"""Tasks that a note names one by one."""
 Key = tuple[str, str, str]
 """(model, method, pipeline)."""
 
