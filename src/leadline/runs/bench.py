@@ -11,7 +11,9 @@ import json
 import math
 import os
 import random
+import shutil
 import tempfile
+import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -132,8 +134,10 @@ class Bench(Lab):
         return load_tokenizer("minnow")
 
     @cached_property
-    def _folders(self) -> tempfile.TemporaryDirectory[str]:
-        return tempfile.TemporaryDirectory(prefix="leadline-check-", ignore_cleanup_errors=True)
+    def _folders(self) -> str:
+        folder = tempfile.mkdtemp(prefix="leadline-check-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     def written(self, files: Mapping[str, Any]) -> Path:
         """A new folder with files in a published format, gone with the lab.
@@ -141,7 +145,7 @@ class Bench(Lab):
         Args:
             files: by name; a list of rows becomes JSON lines (one JSON array where the name ends in `.json`), text stays text.
         """
-        folder = Path(tempfile.mkdtemp(dir=self._folders.name))
+        folder = Path(tempfile.mkdtemp(dir=self._folders))
         for name, content in files.items():
             if not isinstance(content, str):
                 rows = [json.dumps(row, ensure_ascii=False) for row in content]
