@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -204,3 +205,14 @@ def test_bad_settings(spec, says):
 def test_suite_by_number_of_shots():
     shots = [s.settings["shots"] for s in catalog.expand(catalog.parse("mir-shots"), "tasks")]
     assert shots == [2**k for k in range(2, 12)]
+
+
+def test_examples_that_repeat(tokenizer):
+    """The first four in turn, at every length; the same ones as without repeats."""
+    once, again = (catalog.make(f"mir-bench(shots=12{more})", "tasks").items(1)[0] for more in ("", ", distinct=4"))
+    assert again.evidence == once.evidence[:4] * 3 and len(set(once.evidence)) == 12
+    task = catalog.make("mir-bench(distinct=4)", "tasks")
+    (item,) = task.items(1)
+    prompt = Builder(tokenizer).build(item, 4096, compose=task.compose)
+    examples = re.findall(r"Input: ?(.+)\nOutput", prompt.text)
+    assert len(examples) > 20 and len(set(examples)) == 4

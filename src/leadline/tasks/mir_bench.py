@@ -43,6 +43,7 @@ class MirBench(Task):
         noise: with a number of shots, what stands between them: `none` (as published) or `prose`.
         errors: share of the examples that have another input's output, 0 to 0.9 (paper: 1/64 to 3/4).
         told: what is said of wrong examples: `nothing`, `some` (there are some) or `count` (how many).
+        distinct: different examples, which repeat in turn; 0 for no repeats (the paper's test of what repeating brings).
         steps: steps that the function is made of, 1 to 3; 0 for one, two and three in turn.
         mode: `free` (reply as you like), `forced` (an analysis first) or `direct` (the output alone).
         peer: compare text with text after the last "Output:", as the authors' code does, instead of objects.
@@ -54,6 +55,7 @@ class MirBench(Task):
     noise: str = "none"
     errors: float = 0.0
     told: str = "nothing"
+    distinct: int = 0
     steps: int = 0
     mode: str = "free"
     peer: bool = False
@@ -68,6 +70,7 @@ class MirBench(Task):
         super().__post_init__()
         self.check_range("shots", 0, 16384)
         self.check_range("steps", 0, 3)
+        self.check_range("distinct", 0, 16384)
         self.check("noise", ("none", "prose"))
         self.check("told", ("nothing", "some", "count"))
         self.check("mode", tuple(ENDINGS))
@@ -75,7 +78,7 @@ class MirBench(Task):
             raise UserError(f"{self.id}: errors must be a share from 0 to 0.9; got {self.errors}")
         if self.noise != "none" and (self.data or not self.shots):
             raise UserError(f"{self.id}: noise=prose spreads a number of shots; give shots=16 or the like, and no data")
-        if self.data and (self.errors or self.steps or self.told != "nothing" or self.mode != "free"):
+        if self.data and (self.errors or self.steps or self.distinct or self.told != "nothing" or self.mode != "free"):
             raise UserError(f"{self.id}: of published rows only shots and peer can be chosen; leave out the other settings")
         object.__setattr__(self, "grows", not self.data and not self.shots)
         object.__setattr__(self, "natural", bool(self.data) or (self.shots > 0 and self.noise == "none"))
@@ -111,7 +114,7 @@ class MirBench(Task):
             return item
         stream = self._shots(item)
         return dataclasses.replace(
-            self._with(item, [stream[i] for i in range(self.shots)]),
+            self._with(item, [stream[self._place(i)] for i in range(self.shots)]),
             noise=self.noise,
             avoid=("Input:", "Output:") if self.noise != "none" else (),
         )
@@ -139,6 +142,10 @@ class MirBench(Task):
         function = Function(meta["takes"], tuple((i, k) for i, k in meta["chain"]))
         return functions.stream(function, meta["name"], self.errors, meta["asked"])
 
+    def _place(self, i: int) -> int:
+        """Which of the function's examples stands in place i."""
+        return i % self.distinct if self.distinct else i
+
     def _said(self, shots: Sequence[Shot]) -> str:
         """What the reader is told of wrong examples."""
         bad = sum(s.shown != s.right for s in shots)
@@ -161,12 +168,12 @@ class MirBench(Task):
             return count(f"{first}\n{shot.text}") - alone
 
         while used < room:
-            shots.append(stream[len(shots)])
+            shots.append(stream[self._place(len(shots))])
             used += cost(shots[-1])
         said = count(INSTRUCTION + self._said(shots)) - count(INSTRUCTION)
         del shots[max(0, len(shots) - FILL) :]
         left = room - said - count("\n".join(s.text for s in shots))
-        more = [stream[len(shots) + i] for i in range(40 * FILL)]
+        more = [stream[self._place(len(shots) + i)] for i in range(40 * FILL)]
         return self._with(item, shots + [more[i] for i in _filling(map(cost, more), left)])
 
     def _published(self, row: Mapping[str, Any], seed: int) -> Item:
