@@ -215,4 +215,4 @@ def test_examples_that_repeat(tokenizer):
     (item,) = task.items(1)
     prompt = Builder(tokenizer).build(item, 4096, compose=task.compose)
     examples = re.findall(r"Input: ?(.+)\nOutput", prompt.text)
-    assert len(examples) > 20 and len(set(examples)) == 4
+    assert len(examples) > 20 and len(set(examples[:-1])) == 4, "the last is what is asked"
