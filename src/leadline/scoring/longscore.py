@@ -363,39 +363,50 @@ def _read_row(row: Any, lengths: list[int], where: str) -> dict[int, float]:
 
 
 def check(lab: Any) -> Any:
-    """The paper's formula on its own scores, and intervals that hold the truth where it is known."""
-    worked = {
-        (44.065, 36.64625, 35.48, 36.29, 38.7625, 34.68375): -17.46,
-        (60.61, 50, 56, 53, 55, 38): -16.85,
-        (0.8, 0.6): -25.0,
-    }
+    """The paper's formula on its own scores, the same for all base abilities, and intervals that hold the truth."""
+    worked = {(44.065, 36.64625, 35.48, 36.29, 38.7625, 34.68375): -17.46, (60.61, 50, 56, 53, 55, 38): -16.85}
+    worked |= {(0.8, 0.6): -25.0, (0.4, 0.3): -25.0, (0.5, 0.0): -100.0, (0.0, 0.5): None, (50, 45, None): -10.0}
 
-    def one(scores: Sequence[float]) -> float:
+    def one(scores: Sequence[float | None]) -> float | None:
         lengths = [2048 << i for i in range(len(scores))]
-        return from_table({"lengths": lengths, "base": lengths[0], "raw": {"t": {"m": list(scores)}}})["m"].value or 0.0
+        return from_table({"lengths": lengths, "base": lengths[0], "raw": {"t": {"m": list(scores)}}})["m"].value
 
     def published() -> Any:
-        """The paper's own numbers, task by task and length by length."""
+        """The paper's own numbers by task, model and length, and of three models over all tasks in both orders."""
         data = lab.json("100-longbench/longscore.json")
         paper, ours, theirs = from_table(data, paper=True), list[float | None](), list[float]()
         for task, models in data["longscore"].items():
             for model, numbers in models.items():
-                got = paper[model]
-                ours += [0.0, *(got.task_lengths[task][k] for k in data["lengths_k"][1:]), got.tasks[task]]
-                theirs += numbers
-        return lab.agree(ours, theirs, "numbers of the paper's table")
+                ours += [*(paper[model].task_lengths[task][k] for k in data["lengths_k"][1:]), paper[model].tasks[task]]
+                theirs += numbers[1:]
+        orders = {"llama-3.1-8B": (-28.05, -26.70), "llama-3.1-70B": (-28.22, -25.19), "llama-3.2-1B": (-10.63, 18.48)}
+        ours += [round(value or 0, 2) for m in orders for value in (paper[m].value, paper[m].ratios_first)]
+        return lab.agree(ours, [*theirs, *(value for both in orders.values() for value in both)], "numbers and the paper's")
 
     rng, true = np.random.default_rng(0), np.array([0.9, 0.9, 0.7, 0.6, 0.5])
-    runs, truth, held, half = 400, 100 * (0.6 - 0.9) / 0.9, 0, 0
-    for _ in range(runs):
-        scores = (rng.random((60, len(true))) < true).astype(float)
-        got, _ = longscore({"t": moments(scores, [1, 2, 4, 8, 16], [1, 2], range(60))})
-        low, high = got.low or 0.0, got.high or 0.0
-        held += low <= truth <= high
-        half += abs(truth - (low + high) / 2) <= (high - low) / 4
+
+    def alike(of: Any, what: str) -> tuple[bool, str]:
+        """Whether a figure is the same of models that keep the same share of unequal bases."""
+        tables = [[base, *(base * kept for kept in rng.random(4))] for base in rng.uniform(0.3, 1, 100)]
+        same = sum(math.isclose(of(row), of([s / 2 for s in row]), abs_tol=1e-9) for row in tables)
+        return same == len(tables), f"{same} of {len(tables)} pairs of models, one base half the other, have equal {what}"
+
+    def held(ability: float, width: float = 1.0, runs: int = 400) -> tuple[bool, str]:
+        """How many intervals (or parts of them) hold the LongScore that is known."""
+        truth, n = 100 * (0.6 - 0.9) / 0.9, 0
+        for _ in range(runs):
+            scores = (rng.random((60, len(true))) < ability * true).astype(float)
+            got, _ = longscore({"t": moments(scores, [1, 2, 4, 8, 16], [1, 2], range(60))})
+            low, high = got.low or 0.0, got.high or 0.0
+            n += abs(truth - (low + high) / 2) <= width * (high - low) / 2
+        told = f"{n} of {runs} intervals of {width:g} the width hold it, base {0.9 * ability:g}"
+        return 0.92 * runs <= n <= 0.99 * runs, told
+
     return lab.conclude(
         lab.agree([one(s) for s in worked], list(worked.values()), "worked examples", within=0.01),
         published() if lab.peers else lab.NO_PEERS,
-        (0.92 * runs <= held <= 0.99 * runs, f"{held} of {runs} intervals hold a known LongScore"),
-        control=(half >= 0.92 * runs, f"intervals of half the width {half}"),
+        alike(one, "LongScores"),
+        held(1.0),
+        held(0.5),
+        control=[alike(lambda row: sum(row[1:]) / 4 - row[0], "losses of points"), held(1.0, 0.5)],
     )

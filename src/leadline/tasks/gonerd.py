@@ -272,26 +272,64 @@ def _written(number: int, seed: int, told: tuple[str, ...]) -> Annotated:
 
 
 def check(lab: Any) -> Any:
-    """Long recognition from any set of entities, and from generated ones; F1 of entities by hand and on released counts."""
-    rows = [{"sentence": f"Falk{i} came to Port Holm{i} at noon.", "entities": {f"Falk{i}": "PER", f"Port Holm{i}": "LOC"}}
-            for i in range(60)]  # fmt: skip
-    own = f"gonerd(data='{lab.written({'rows.jsonl': rows})}/rows.jsonl', documents=4)"
+    """Long recognition from sets of three formats and from generated documents; F1 of entities by hand and on damaged lists."""
+    names = [(f"Falk{i}", f"Port Holm{i}") for i in range(60)]
+    files = {
+        "rows.jsonl": [{"sentence": f"{a} came to {b} at noon.", "entities": {a: "PER", b: "LOC"}} for a, b in names],
+        "tags.jsonl": [{"tokens": f"{a} came to {b} at noon.".split(), "ner_tags": "B-PER O O B-LOC I-LOC O O".split()}
+                       for a, b in names],
+        # After O an I- begins an entity too.
+        "columns.conll": "".join(f"{a} N I-PER\ncame V O\nto T O\nPort N B-LOC\n{b.split()[1]} N I-LOC\n\n" for a, b in names),
+    }  # fmt: skip
+    folder = lab.written(files)
+    sets = [f"gonerd(data='{folder}/{name}', documents=4)" for name in files]
+    read = [{pair for one in _ner.read(f"{folder}/{name}") for pair in one.pairs} for name in files]
+    wanted = {pair for a, b in names for pair in ((a, "PER"), (b, "LOC"))}
+    task = lab.task("gonerd")
+
+    def counts(said: Sequence[tuple[str, str]], gold: Sequence[tuple[str, str]]) -> Score:
+        """The score of a list where others are to be listed."""
+        item = dataclasses.replace(task.items(1)[0], meta={"gold": gold})
+        return task.score((), item, Answer(text="\n".join("\t".join(pair) for pair in said) or "None"))
 
     def first(task: Any, item: Item, prompt: Any) -> str:
         """The first half of the entities."""
-        lines = task.gold(prompt.answers, item).split("\n")
-        return "\n".join(lines[: len(lines) // 2])
+        return "\n".join(prompt.answers[: len(prompt.answers) // 2])
 
-    half = [lab.says(one, first) for one in ("gonerd", own)]
-    pairs = {"Paris\tLOC\nBob\tLOC\nBob\tPER": 0.8, "Eve\tPER": 0.0, "Bob\tPER\nParis\tLOC": 1.0}
-    task = lab.task("gonerd")
-    hand = dataclasses.replace(task.items(1)[0], meta={"gold": [["Paris", "LOC"], ["Bob", "PER"]]})
-    found = [task.score(("Paris\tLOC\nBob\tPER",), hand, Answer(text=said)).value for said in pairs]
+    gold, hand = [("Paris", "LOC"), ("Bob", "PER")], {(("Paris", "LOC"), ("Bob", "LOC"), ("Bob", "PER")): 0.8}
+    hand |= {(("Eve", "PER"),): 0.0, (("Bob", "PER"), ("Paris", "LOC")): 1.0}
+    sizes = [len(prompt.answers) for *_, prompt in lab.asked("gonerd(abstain=0)")]
+    half = [score.value for score in lab.scores("gonerd(abstain=0)", first)]
+    said = [lab.replies(one) for one in ("gonerd", "gonerd(grow=true)", *sets)]
+
+    def damaged(coded: bool) -> tuple[bool, str]:
+        """LongICLBench's counts of damaged lists; names as numbers, for there a blank behind a name makes another one."""
+        told = lab.json("longiclbench/fewnerd_predictions.damaged.json")
+        right = [row["entities"] for row in lab.released("longiclbench/fewnerd_test.0000-0899.jsonl.gz")[:300]]
+        number = {name: str(i) for i, name in enumerate(sorted({n for one in (*told["predictions"], *right) for n in one}))}
+        both = [
+            [[(number[n] if coded else n, k) for n, k in one.items()] for one in some] for some in (told["predictions"], right)
+        ]
+        parts = [counts(*pair).parts for pair in zip(*both, strict=True)]
+        found = [sum(part.get(name, 0) for part in parts) for name in ("right", "said", "wanted")]
+        peer = [told["peer"][f"total_{name}_cnt"] for name in ("correct", "pred", "label")]
+        how = "compared exactly" if coded else "without the blanks and quotes around them"
+        return (
+            found == peer,
+            f"of damaged lists {found[0]:.0f} of {found[1]:.0f} names {how} are right, LongICLBench says {peer[0]}",
+        )
+
     return lab.conclude(
-        lab.build("gonerd", "gonerd(grow=true)", own, lengths=("8k", "64k")),
-        *(lab.replies(one) for one in ("gonerd", own)),
-        lab.agree(found, list(pairs.values()), "replies by hand"),
-        (all(0.55 < f1 < 0.8 for f1 in half), f"half of the entities named scores {', '.join(f'{x:.2f}' for x in half)}"),
+        lab.build("gonerd", "gonerd(grow=true)", *sets, lengths=("8k", "64k")),
+        (all(one == wanted for one in read), f"{len(sets)} formats read alike"),
+        (all(one.holds for one in said), f"{len(said)} settings: each {max(said, key=lambda one: one.wrong)}"),
+        lab.agree([counts(one, gold).value for one in hand], list(hand.values()), "scores and those by hand"),
+        lab.agree(half, [2 * (n // 2) / (n + n // 2) for n in sizes], "scores of half of the entities and those reckoned"),
+        *([damaged(coded=True)] if lab.peers else []),
         lab.sound("gonerd"),
-        control=lab.sound("gonerd", blind=True),
+        control=[
+            lab.sound("gonerd", blind=True),
+            lab.agree([float(list(one) == gold) for one in hand], list(hand.values()), "of these, by plain equality,"),
+            *([damaged(coded=False)] if lab.peers else []),
+        ],
     )

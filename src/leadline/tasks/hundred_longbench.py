@@ -7,11 +7,22 @@ Ability?", Findings of ACL 2025.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from leadline.nouns import Score
-from leadline.scoring.summary import without_prior
+from leadline import catalog
 
 id = "100-longbench"
 members = (
@@ -27,19 +38,115 @@ members = (
 
 
 def check(lab: Any) -> Any:
-    """Eight tasks from 1k to 1M tokens, right and wrong answers told apart, a window found, known answers left out."""
-    short = lab.build("100-longbench", lengths=("1k", "4k", "64k"), n=3)
-    long = lab.build("100-longbench", lengths=("1m",), n=1)
-    sounded = [lab.sound(one) for one in lab.specs("100-longbench")]
-    missed = [one for one in sounded if not one.holds]
-    asked = [one for spec in lab.specs("100-longbench") for one in lab.asked(spec, n=2)]
-    known = [lab.record(*one, Score(value=1.0, audit="answered")) for one in asked]
-    left = without_prior([replace(r, prior=float(i % 2)) for i, r in enumerate(known)])
+    """Eight tasks from 1k to 1M tokens, a window found, known answers left out, and three kinds of models asked."""
+    specs = lab.specs(id)
+    short, long = lab.build(id, lengths=("1k", "4k", "64k"), n=3), lab.build(id, lengths=("1m",), n=1)
+    each = Counter((p.task, p.length) for p in (*short.prompts, *long.prompts))
+    wanted = {(one, 1 << k): n for one in specs for k, n in ((10, 3), (12, 3), (16, 3), (20, 1))}
+    missed = [one for one in map(lab.sound, specs) if not one.holds]
+    stars = [set(item.meta["options"]) for item in lab.task("counting-stars").items(200)]
+    hand = [
+        lab.says("kv-retrieval", lambda _, item, p: f"{item.meta['keys'][1]}, so {item.meta['keys'][2]}"),
+        lab.says("kv-retrieval", lambda _, item, p: f"{item.meta['keys'][2]}, so {item.meta['keys'][1]}"),
+        lab.says("passage-count", lambda _, item, p: f"{p.answers[0]} of 400"),
+    ]
+    asked = [one for spec in specs for length in ("2k", "3k") for one in lab.asked(spec, n=1, length=length)]
+    gold = {prompt.messages[-1]["content"]: task.gold(prompt.answers, item) for task, item, prompt in asked}
+    known = {
+        item.question: task.gold(p.answers, item) for task, item, p in asked if task.id in ("kv-retrieval", "single-doc-qa")
+    }
+
+    def knowing(text: str) -> str:
+        """Answers every prompt, and two of the tasks without their context; elsewhere it guesses a number."""
+        return gold.get(text) or next((answer for question, answer in known.items() if question in text), "7")
+
     return lab.conclude(
         short,
         long,
-        lab.replies("100-longbench"),
-        (not missed, f"a reader of 10,240 tokens found by {len(sounded) - len(missed)} of {len(sounded)} tasks"),
-        (len(left) == len(known) // 2, f"of {len(known)} samples, half known without their context, {len(left)} are left"),
-        control=[lab.sound(one, blind=True) for one in ("kv-retrieval", "multi-doc-qa")],
+        (each == wanted, f"{len(specs)} tasks at 1k, 4k, 64k, 1m"),
+        lab.replies(id),
+        (all(len(one) == 5 for one in stars), f"no two options of {len(stars)} counts of stars are equal"),
+        lab.agree(hand, [0, 1, 1], "scores and those by hand"),
+        (not missed, f"a reader of 10,240 tokens found by {len(specs) - len(missed)} of {len(specs)} tasks"),
+        _local(lab),
+        _served(lab, knowing),
+        control=[*(lab.sound(one, blind=True) for one in ("kv-retrieval", "multi-doc-qa")), _served(lab, lambda text: "7")],
     )
+
+
+def _local(lab: Any) -> tuple[bool | None, str]:
+    """Whether the embedded model and a copy of it with a wider window, loaded as any checkpoint, are asked and score alike."""
+    if not find_spec("torch"):
+        return None, 'not shown: models run here with pip install ".[local]"'
+    weights = catalog.ROOT / "models" / "minnow_weights"
+    config = json.loads((weights / "config.json").read_text(encoding="utf-8")) | {"max_position_embeddings": 4096}
+    copy = lab.written({"config.json": json.dumps(config)})
+    for file in weights.iterdir():
+        if file.name != "config.json":
+            shutil.copy(file, copy)
+    cells, why = _measured(f"minnow,local/{copy}", copy / "run", "--base", "1k", "--lengths", "2k")
+    scores = [
+        {(c["task"], c["length"]): c["score"] for c in cells if c["model"].startswith(name)} for name in ("minnow", "local")
+    ]
+    counted = len(cells) == 32 and all(c["n"] == 1 for c in cells)
+    return counted and scores[0] == scores[1], why or "minnow and the same weights as local/FOLDER answer alike in all 16 cells"
+
+
+def _served(lab: Any, program: Callable[[str], str]) -> tuple[bool, str]:
+    """Whether a program behind an address answers all, and what it knows without the context is left out of the report."""
+    out = lab.written({}) / "run"
+    with _endpoint(program) as url:
+        more = ("--base-url", url, "--tokenizer", "minnow", "--prior", "--base", "2k", "--lengths", "3k")
+        cells, why = _measured("openai-api/check/program", out, *more)
+    right = sum(c["score"] == 1 for c in cells)
+    page = (out / "report.html").read_text(encoding="utf-8") if cells else ""
+    left = re.search(r"models knew: (\d+ of \d+) samples", page)
+    told = (
+        f"an endpoint is right in {right} of 16 cells, {left[1] if left else 'no'} samples were not known without their context"
+    )
+    return right == len(cells) == 16 and bool(left) and left[1] == "12 of 16", why or told  # type: ignore[index]
+
+
+def _measured(models: str, out: Path, *more: str) -> tuple[list[dict[str, Any]], str]:
+    """Cells that `leadline measure` prints, as users run it; or none, and its last words."""
+    words = ["measure", models, "--tasks", id, "--samples", "1", "--out", str(out), "--json", *more]
+    done = subprocess.run(
+        [sys.executable, "-c", "from leadline.cli import main; main()", *words],
+        capture_output=True, text=True, env=os.environ | {"CHECK_API_KEY": "none"},
+    )  # fmt: skip
+    if done.returncode or not done.stdout:
+        return (
+            [],
+            f"measure {models.partition('/')[0]} ended with {done.returncode}: {done.stderr.strip().rpartition(chr(10))[2]}",
+        )
+    return json.loads(done.stdout)["cells"], ""
+
+
+@contextmanager
+def _endpoint(program: Callable[[str], str]) -> Iterator[str]:
+    """A program as an endpoint of OpenAI's form on loopback; gives its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            said = program(next(m["content"] for m in reversed(body["messages"]) if m["role"] == "user"))
+            choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+            usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+            told = {"id": "x", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice]}
+            data = json.dumps(told | {"usage": usage}).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()

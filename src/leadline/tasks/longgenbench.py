@@ -283,12 +283,19 @@ def _value(number: str) -> float:
 
 def check(lab: Any) -> Any:
     """Any question set becomes one long reply; what a reader loses against being asked singly is told exactly."""
-    rows = [
-        {"question": f"A boat carries {i} crates and takes {i + 2} more. How many?", "answer": str(2 * i + 2)}
-        for i in range(40)
-    ]
-    own = f"longgenbench(questions=8, data='{lab.written({'boats.jsonl': rows})}/boats.jsonl')"
-    sums = {q.text: q.answers[0] for q in published(own.partition("data='")[2].rstrip("')"))}
+    # So many that guesses at options come near their chance.
+    sets = {
+        "gsm8k": [{"question": f"A boat has {i} crates and {i + 2} more. How many?", "answer": f"Sum.\n#### {2 * i + 2}"}
+                  for i in range(320)],
+        "mmlu": [{"question": f"What is {i} + 1?", "choices": [str(i + k) for k in range(4)], "answer": 1} for i in range(320)],
+        "csqa": [{"question": f"Where is cup {i}?", "choices": {"label": list("ABCDE"), "text": [str(k + i) for k in range(5)]},
+                  "answerKey": "ABCDE"[i % 5]} for i in range(320)],
+        "qa": [{"input": f"Which town lies at milestone {i}?", "answers": [f"Town{i}"]} for i in range(320)],
+        "debt": [{"question": "What is left of nothing when five are paid?", "answer": "-5"}],
+    }  # fmt: skip
+    folder = lab.written({f"{name}.jsonl": rows for name, rows in sets.items()})
+    own = {name: f"longgenbench(questions=8, data='{folder}/{name}.jsonl')" for name in sets if name != "debt"}
+    sums = {q.text: q.answers[0] for q in published(f"{folder}/gsm8k.jsonl")}
 
     def alone(text: str) -> str:
         """What answers any one question."""
@@ -298,22 +305,38 @@ def check(lab: Any) -> Any:
         """Answers all but the last quarter of the questions."""
         return _written(prompt.answers[: len(prompt.answers) * 3 // 4], item)
 
-    lost = {
-        say: [s.parts["degradation"] for s in lab.scores(own, say, n=3, helpers={"single": alone})]
-        for say in ("gold", forgetful)
-    }
-    exact, forgot = (sum(values) / len(values) for values in lost.values())
+    def lost(single: Callable[[str], str]) -> tuple[bool, str]:
+        """Degradation of a program that answers all and of one that drops a quarter, against asking singly."""
+        parts = [
+            [s.parts for s in lab.scores(own["gsm8k"], say, n=3, helpers={"single": single})] for say in ("gold", forgetful)
+        ]
+        exact, forgot = (sum(p["degradation"] for p in some) / len(some) for some in parts)
+        last = [part["quarter 4"] for part in parts[1]]
+        told = f"{exact:.2f} for a program that answers all, {forgot:.2f} for one that drops a quarter"
+        return exact == 0 and forgot == 0.25 and not any(last), f"degradation against asking singly {told}"
+
+    def third(task: Any, item: Item, prompt: Any) -> str:
+        """The third of four answers is left out."""
+        parts = _written(prompt.answers, item).split("\n\n")
+        return "\n\n".join([*parts[:2], parts[3]])
+
+    four, debt = (
+        f"longgenbench(questions=4, data='{folder}/gsm8k.jsonl'",
+        f"longgenbench(questions=1, data='{folder}/debt.jsonl'",
+    )
+    hand = [lab.scores(f"{four}{peer})", third, n=1)[0].value for peer in ("", ", peer=true")]
+    hand += [lab.says(f"{debt}{peer})", lambda *_: "Answer_5:\nThe answer is 5.", n=1) for peer in ("", ", peer=true")]
     grown = lab.build("longgenbench", "longgenbench(form=choice)", lengths=("4k", "32k"))
     questions = [prompt.text.count("\nQuestion_") for prompt in grown.prompts]
+    said = [lab.replies("longgenbench"), *(lab.replies(one, n=40) for one in own.values())]
     return lab.conclude(
         grown,
         (max(questions) > 4 * min(questions), f"{min(questions)} to {max(questions)} questions in a prompt"),
-        lab.replies("longgenbench"),
-        lab.replies(own, n=3),
-        (
-            exact == 0 and forgot == 0.25,
-            f"degradation against asking singly {exact:.2f} for a program that answers all, {forgot:.2f} for "
-            "one that drops the last quarter",
-        ),
-        control=(lab.says(own, forgetful, n=3) == 1, f"the score of that one {lab.says(own, forgetful, n=3):.2f}"),
+        (all(one.holds for one in said), f"sums and sets of {len(own)} formats: {max(said, key=lambda one: one.wrong)}"),
+        lost(alone),
+        lab.agree(hand, [3 / 4, 2 / 3, 0, 1], "replies read by number and by order, and those by hand"),
+        control=[
+            lost(lambda text: ""),
+            lab.agree([hand[i] for i in (1, 0, 3, 2)], [3 / 4, 2 / 3, 0, 1], "of these, each by the other reading,"),
+        ],
     )

@@ -234,20 +234,41 @@ def _published(data: str) -> tuple[tuple[str, Mapping[str, Any]], ...]:
 
 
 def check(lab: Any) -> Any:
-    """Three settings from generated questions and from an instruction data set; F1 as by hand."""
-    kinds = ("longins(kind=gist)", "longins(kind=list)", "longins(kind=limt)")
-    instances = [{"input": f"Boat {i} lies in bay {i}.", "output": [f"bay {i}"]} for i in range(400)]
-    data = {"Definition": ["Name the place."], "Instances": instances}
-    own = f"longins(data='{lab.written({'boats.json': json.dumps(data)})}/boats.json')"
-    cases = {"[1] and [4, 9]": 2 / 3, "1, 4, 7": 0.0, "[1][4][7]": 1.0, str(list(range(30))): 2 * 3 / 33}
+    """Three settings from generated questions and from any instruction data; one in ten is wrong, no other; F1 as by hand."""
+    boats = [{"input": f"Boat {i} lies in bay {i}.", "output": [f"bay {i}"]} for i in range(600)]
+    mills = [{"instruction": "Name the mill.", "input": f"Mill {i} is on hill {i}.", "output": f"mill {i}"} for i in range(600)]
+    exam = {"Data": "[0:1+1 Answer: 3]\n\n[1:1+2 Answer: 3]\n\n", "error": [0], "true_list": [1], "task_prompt": "Add."}
+    folder = lab.written(
+        {
+            "boats.json": json.dumps({"Definition": ["Name the bay."], "Instances": boats}),
+            "mills.jsonl": mills,
+            "256.json": json.dumps({f"task{i}": exam | {"Lenth": 256} for i in (1, 2)}),
+        }
+    )
+    kinds = [f"longins(kind={kind}" for kind in ("gist", "list", "limt")]
+    own = [f"{kind}, data='{folder}/boats.json,{folder}/mills.jsonl'" for kind in kinds]
     f1 = lab.metric("longins/f1")
+    cases = {"[1] and [4, 9]": 2 / 3, "1, 4, 7": 0.0, "[1][4][7]": 1.0, str(list(range(30))): 2 * 3 / 33}
+
+    def marked(shift: int = 0) -> tuple[bool, str]:
+        """Whether a marker who reads the questions finds just the answers that are to be named, one in ten of them."""
+        right, prompts = 0, [p for kind in own for *_, p in lab.asked(f"{kind})", n=4)]
+        for prompt in prompts:
+            told = re.findall(r"(?:bay|hill) (\d+)\. (?:Answer|Output): (?:bay|mill) (\d+)\]", prompt.text)
+            wrong = [i for i, (asked, said) in enumerate(told) if asked != said]
+            right += [str(i + shift) for i in wrong] == list(prompt.answers) and len(wrong) == -(-len(told) // 10) > 1
+        return right == len(prompts), f"a marker finds the errors of {right} of {len(prompts)} exams"
+
+    said = [*(lab.replies(f"{one})") for one in (*kinds, *own)), lab.replies(f"longins(data='{folder}/256.json')", n=2)]
     return lab.conclude(
-        lab.build(*kinds, own, lengths=("2k", "16k")),
-        *(lab.replies(one) for one in (*kinds, own)),
-        lab.agree([f1(said, ["1", "4", "7"]) for said in cases], list(cases.values()), "cases by hand"),
+        lab.build(*(f"{one})" for one in (*kinds, *own)), lengths=("2k", "16k")),
+        (all(one.holds for one in said), f"{len(said)} settings: {max(said, key=lambda one: one.wrong)}"),
+        marked(),
+        lab.agree([f1(said, ["1", "4", "7"]) for said in cases], list(cases.values()), "F1 and those by hand"),
         lab.sound("longins(pairs=10)"),
         control=[
             lab.sound("longins(pairs=10)", blind=True),
+            marked(shift=1),
             lab.agree([f1(said.replace("[", "").replace("]", ""), ["1", "4", "7"]) for said in cases], list(cases.values()),
                       "of these, without their brackets,"),
         ],

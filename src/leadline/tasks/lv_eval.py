@@ -232,69 +232,75 @@ def _confusers(data: str, language: str) -> Confusers:
     return Confusers([row["context"] for row in _rows(data) if row["language"] == language], language)
 
 
+SHORT = (
+    ("Annika Holm", "Did Annika Holm keep the boat?", "Annika Holm keeps the boat.", "Pelle Strand keeps a boat.", "en"),
+    ("Karin Falk", "Did Karin Falk keep the mill?", "Karin Falk keeps the mill.", "Pelle Strand keeps a mill.", "en"),
+    ("北原山", "青河从北原山流出吗？", "青河从北原山流出，流向大海。", "黑河从西坡湖流出。", "zh"),
+    ("南岭村", "白河从南岭村流出吗？", "白河从南岭村流出，流向大海。", "金河从西坡湖流出。", "zh"),
+)
+"""Keyword, question, document, confusing fact and language."""
+
+
 def check(lab: Any) -> Any:
     """Five levels of the same questions with confusing facts, keywords replaced everywhere, the metric on the peer's cases."""
-    rows = [
-        {"_id": who, "input": f"Did {who} keep the boat of {place}, or who?", "context": f"{who} keeps the boat of {place}. " * 20,
-         "answers": [who], "answer_keywords": who, "confusing_facts": [f"Pelle Strand keeps the boat of {other}."], "language": "en"}
-        for who, place, other in (("Annika Holm", "Oslo", "Bergen"), ("Karin Falk", "Malmo", "Lund"))
-    ]  # fmt: skip
-    rows += [
-        {"_id": town, "input": f"{river}从{town}流出吗？", "context": f"{river}从{town}流出，流向大海。" * 20, "answers": [town],
-         "confusing_facts": [f"{other}从西坡湖流出。"], "language": "zh"}
-        for town, river, other in (("北原山", "青河", "黑河"), ("南岭村", "白河", "金河"))
-    ]  # fmt: skip
-    own = f"data='{lab.written({'short.jsonl': rows})}/short.jsonl'"
-
-    def kept(spec: str) -> tuple[int, int]:
-        """Prompts with their row's own keyword anywhere, and those whose new one and confusing fact stand there."""
-        told = [(str(item.meta["row"]), item, p.text) for _, item, p in lab.asked(spec, n=4)]
-        new = sum(i.meta["new"] in text and len(i.distractors) >= 1 and all(d in text for d in i.distractors) for _, i, text in told)
-        return sum(old in text for old, _, text in told), new
-
+    columns = ("answer_keywords", "input", "context", "confusing_facts", "language")
+    rows = [dict(zip(columns, told, strict=True)) | {"answers": [told[0]], "_id": told[0]} for told in SHORT]
+    own = f"lv-eval(data='{lab.written({'short.jsonl': rows})}/short.jsonl'"
     built = lab.build("lv-eval", "lv-eval(hops=3, confusing=4)", lengths=("16k", "32k", "64k", "128k", "256k"))
-    asked = {p.item: [(q.question, q.answers) for q in built.prompts if q.item == p.item] for p in built.prompts}
+    asked = {p.item: {(q.question, q.answers, q.length) for q in built.prompts if q.item == p.item} for p in built.prompts}
+    same = all(len(levels) == 5 and len({a[:2] for a in levels}) == 1 for levels in asked.values())
+
+    def replaced(spec: str) -> tuple[bool, str]:
+        """Whether the prompts of converted questions have a new keyword in place of the old one, and their confusing fact."""
+        asked = [(item, p.text) for _, item, p in lab.asked(spec, n=4, length="8k")]
+        kept = sum(item.meta["row"] in text for item, text in asked)
+        new = sum(bool(item.meta["new"]) and item.meta["new"] in text for item, text in asked)
+        facts = sum(len(item.distractors) == 1 and item.distractors[0] in text for item, text in asked)
+        told = f"of 4 converted questions {kept} keep their keyword, {new} have another, {facts} a fact"
+        return (kept, new, facts) == (0, 4, 4), told
 
     def confused(spec: str) -> tuple[bool, str]:
         """Whether four facts stand in each prompt, none with the answer."""
-        items = [(item, p) for _, item, p in lab.asked(spec, n=6)]
-        good = [len(i.distractors) == 4 and all(d in p.text and i.answers[0] not in d for d in i.distractors) for i, p in items]
-        return all(good), f"{sum(good)} of {len(good)} prompts of {spec} hold four confusing facts without the answer"
+        good = [len(i.distractors) == 4 and all(d in p.text and i.answers[0] not in d for d in i.distractors)
+                for _, i, p in lab.asked(spec, n=6)]  # fmt: skip
+        return all(good), f"{sum(good)} of 6 prompts hold four confusing facts without the answer"
 
-    gate, no_year = "Martin began to sell her books in 2020.", "Martin began to sell her books then."
-    hand = {("lveval/qa-f1", no_year): 0.0, ("lveval/qa-f1", gate): 1.0}
-
-    def by(suite: str) -> list[float]:
-        return [lab.metric(f"{suite}/qa-f1")(said, [gate], keyword="2020") for _, said in hand]
-
-    replaced, plain, wanted = kept(f"lv-eval({own})"), kept(f"lv-eval({own}, replace=false)"), list(hand.values())
-    construction = [
-        built,
-        (len(asked) == 4 and all(len(a) == 5 and len(set(a)) == 1 for a in asked.values()), "the same questions at five levels"),
-        *map(lab.replies, ("lv-eval", f"lv-eval({own})")[:1]),
-        confused("lv-eval(confusing=4)"),
-        (replaced == (0, 4), f"of 4 converted questions {replaced[0]} keep their keyword, {replaced[1]} have another and a fact"),
-        lab.agree(by("lveval"), wanted, "replies by hand"),
-        lab.sound("lv-eval"),
+    # Metric, reply, reference, keyword, score: where the keyword is missed, nothing else that is said counts.
+    cases: list[Any] = [
+        ("qa_f1", "Martin began to sell books then.", "Martin began to sell books in 2020.", "2020", 0.0),
+        ("qa_f1", "He keeps a small boat", "He keeps a red boat", "red boat", 0.75),
+        ("qa_f1_zh", "他去了南京", "他去了北京", "北京", 0.0),
+        ("qa_f1_zh", "他去了北京", "北京", None, 0.4),
     ]
-    control = [
-        (plain == (0, 4), f"without replacing {plain[0]} keep it"),
-        confused("lv-eval(confusing=3)"),
-        lab.sound("lv-eval", blind=True),
-        lab.agree(by("longbench"), wanted, "of the replies by hand, by plain F1,"),
-    ]
-    if not lab.peers:
-        return lab.conclude(*construction, lab.NO_PEERS, control=control)
-    names = {"qa_f1_score_with_gold_ans": "qa-f1", "qa_f1_zh_score_with_gold_ans": "qa-f1-zh"}
-    cases = [r for r in lab.released("metric-vectors/vectors.jsonl.gz") if r["suite"] == "lveval"]
-    cases += [{"prediction": c["pred"], "ground_truth": c["answers"][0], "gold_ans": c.get("answers_keyword") or c["answers_keywords"],
-               "metric": "qa_f1_zh_score_with_gold_ans" if "qa_f1_zh_score" in c else "qa_f1_score_with_gold_ans",
-               "peer_score": c["recomputed"]["with_gold_ans"]} for c in lab.json("lveval/metric_cases.json")["cases"]]  # fmt: skip
+    if lab.peers:
+        names = ("metric", "prediction", "ground_truth", "gold_ans", "peer_score")
+        released = lab.released("metric-vectors/vectors.jsonl.gz")
+        cases += [tuple(row.get(name) for name in names) for row in released if row["suite"] == "lveval"]
+        for case in lab.json("lveval/metric_cases.json")["cases"]:
+            known = case.get("answers_keyword") or case["answers_keywords"]
+            kind = next(name for name in case if name.startswith("qa_f1"))
+            cases.append((kind, case["pred"], case["answers"][0], known, case["recomputed"]["with_gold_ans"]))
 
     def figures(suite: str) -> Any:
         """Of the cases by the metrics of a suite; LongBench's know nothing of keywords and ignored words."""
-        metrics = [lab.metric(f"{suite}/{names.get(r['metric'], 'rouge-zh')}") for r in cases]
-        ours = [m(r["prediction"], [r["ground_truth"]], keyword=r.get("gold_ans")) for m, r in zip(metrics, cases, strict=True)]
-        return lab.agree(ours, [r["peer_score"] for r in cases], f"metric cases, by {suite}'s metrics,")
+        kinds = ["rouge-zh" if "rouge" in name else "qa-f1-zh" if "_zh" in name else "qa-f1" for name, *_ in cases]
+        metrics = [lab.metric(f"{suite}/{kind}") for kind in kinds]
+        ours = [m(said, [gold], keyword=known) for m, (_, said, gold, known, _) in zip(metrics, cases, strict=True)]
+        return lab.agree(ours, [case[-1] for case in cases], f"scores by {suite}'s metrics and those of the peer or its rule")
 
-    return lab.conclude(*construction, figures("lveval"), control=[*control, figures("longbench")])
+    return lab.conclude(
+        built,
+        (same and len(asked) == 4, f"{len(asked)} questions the same at five levels"),
+        lab.replies("lv-eval"),
+        lab.replies(f"{own})", n=4),
+        confused("lv-eval(confusing=4)"),
+        replaced(f"{own}, confusing=1)"),
+        figures("lveval"),
+        lab.sound("lv-eval"),
+        control=[
+            confused("lv-eval(confusing=3)"),
+            replaced(f"{own}, confusing=1, replace=false)"),
+            figures("longbench"),
+            lab.sound("lv-eval", blind=True),
+        ],
+    )

@@ -316,33 +316,49 @@ def _yes(text: str) -> bool | None:
 
 
 def check(lab: Any) -> Any:
-    """Four scenarios and both plans; a document written to its plan holds all, one with its sections shifted holds nothing."""
-    kinds = [f"sgt(scenario={name}, plan={plan})" for name in SCENARIOS for plan in PLANS]
+    """Four scenarios and both plans of the authors' sizes; documents written to their plans, halved, and one section late."""
+    kinds = [f"sgt(scenario={name}, plan={plan})" for plan in PLANS for name in SCENARIOS]
+    metas = [lab.asked(kind, n=1)[0][1].meta for kind in kinds]
+    sections = [meta["sections"] for meta in metas]
+    drawn = [lab.task(f"sgt(plan={plan})").items(400) for plan in PLANS]
+    checks = [sum(len(held) for item in items for held in item.meta["checks"].values()) / 400 for items in drawn]
 
     def late(task: Any, item: Item, prompt: Any) -> str:
         """What each section should tell stands in the next one."""
-        whole = task.gold(prompt.answers, item)
-        parts = whole.split(MARK)
-        return MARK.join([parts[0], *(f"{head.partition(':')[0]}:{before.partition(':')[2]}"
-                                       for before, head in zip([" :\n", *parts[1:-1]], parts[1:], strict=True))])  # fmt: skip
+        _, *parts = task.gold(prompt.answers, item).split(MARK)
+        told = zip([" :\n", *parts[:-1]], parts, strict=True)
+        return MARK.join(["", *(head.partition(":")[0] + ":" + before.partition(":")[2] for before, head in told)])
 
     def half(task: Any, item: Item, prompt: Any) -> str:
         """The first half of the sections."""
-        parts = task.gold(prompt.answers, item).split(MARK)
-        return MARK.join(parts[: 1 + len(parts) // 2])
+        _, *parts = task.gold(prompt.answers, item).split(MARK)
+        return MARK.join(["", *parts[: len(parts) // 2]])
 
     def means(say: Any) -> list[float]:
         scores = [s for kind in kinds for s in lab.scores(kind, say, n=1)]
-        return [sum(s.parts[name] for s in scores) / len(scores) for name in ("completion", "stic1", "stic2")]
+        return [sum(s.parts[name] for s in scores) / 8 for name in ("completion", "stic1", "stic2", "once", "periodic")]
 
+    there = [[int(n) <= m["sections"] // 2 for held in m["checks"].values() for n in held] for m in metas]
+    expected = [sum(n // 2 / n for n in sections) / 8, 1, sum(sum(one) / len(one) for one in there) / 8]
+    # 40 of 52 sections; ten checks, of which the sections of eight are there and four hold.
+    once = {n: f"Amber Falcon {n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 45, 50)}
+    row = {"prompt": "Write.", "prefix": f"{MARK} Week 1:", "checks_once": once, "checks_range": {}, "checks_periodic": {}}
+    own = f"sgt(data='{lab.written({'short.json': [row | {'type': 'Week', 'number': 52}]})}/short.json')"
+    told = "".join(f"{MARK} Week {n}: {once[n] if n < 5 else 'rain'}.\n" for n in range(1, 41))
+    score = lab.scores(own, lambda *_: told, n=1)[0]
+    found = [*(score.parts[name] for name in ("completion", "stic1", "stic2")), score.value]
     gold, shifted, first = means("gold"), means(late), means(half)
+    sizes = sections == [52, 52, 100, 100, 365, 365, 300, 361] and abs(checks[0] - 15.5) < 1 and abs(checks[1] - 20.5) < 1
     return lab.conclude(
-        lab.build("sgt", lengths=("8k", "32k")),
+        lab.build("sgt", "sgt(plan=40, noise=prose)", *kinds, lengths=("8k", "64k")),
         lab.replies("sgt"),
-        (
-            gold == [1, 1, 1],
-            f"{len(kinds)} plans written as asked: completion, STIC-1, STIC-2 {', '.join(f'{x:.2f}' for x in gold)}",
-        ),
-        (0.4 < first[0] < 0.6 and first[1] == 1 and first[2] < 0.7, f"half of each {', '.join(f'{x:.2f}' for x in first)}"),
-        control=(shifted[2] > 0.3, f"sections one late {', '.join(f'{x:.2f}' for x in shifted)}"),
+        (sizes, f"plans of {sections} sections; 16k and 32k plans have {checks[0]:.1f} and {checks[1]:.1f} checks each"),
+        (gold == [1] * 5, f"completion, STIC-1, STIC-2 of {len(kinds)} documents {gold[:3]}"),
+        lab.agree(first[:3], expected, "figures of half of each and those counted from the plans"),
+        lab.agree(found, [40 / 52, 0.5, 0.4, 16 / 52], "figures of a published row and those by hand"),
+        (shifted[3] == shifted[4] == 0, "events of once and periodic ones that come one section late do not hold"),
+        control=[
+            (shifted == [1] * 5, f"STIC-2 of documents one section late {shifted[2]:.2f}"),
+            lab.agree(gold[:3], expected, "figures of whole documents in place of the halves"),
+        ],
     )
