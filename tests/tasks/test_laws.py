@@ -70,6 +70,15 @@ def test_another_items_gold_is_wrong(task, tokenizer):
     assert sum(values) / len(values) <= task.chance + 0.4, values
 
 
+def test_an_item_is_scored_without_its_context(task, tokenizer):
+    """As prior knowledge is asked for: what grows was then never composed, and may lack its answers."""
+    skip_unscored(task)
+    for item in task.items(2, seed=3):
+        prompt = Builder(tokenizer).bare(item)
+        value = task.prior(prompt.answers, item, Answer(text="It is seven, I should think.")).value
+        assert value is not None and 0 <= value <= 1
+
+
 def test_evidence_lies_where_the_prompt_says(task, tokenizer):
     for item, prompt in built(task, tokenizer, n=3):
         content = prompt.messages[0]["content"]

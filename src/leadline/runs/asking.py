@@ -113,7 +113,7 @@ def unasked(plan: Plan, cell: Cell, item: Item, error: str) -> Record:
 def record_of(plan: Plan, cell: Cell, item: Item, prompt: Prompt, answer: Answer, given: Score | None = None) -> Record:
     """The record of a finished sample; scored by its task, where the score is not given."""
     task = task_of(cell.task)
-    score = given or task.score(prompt.answers, item, answer)
+    score = given or (task.score if cell.length else task.prior)(prompt.answers, item, answer)
     if score.audit == "provider error" and not answer.error:
         helpers = ", ".join(f"{role} {plan.roles[role]}" for role in task.roles if role in plan.roles)
         answer = dataclasses.replace(answer, error=f"no score could be had of {helpers}")

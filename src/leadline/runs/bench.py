@@ -24,7 +24,7 @@ from leadline import catalog
 from leadline.data.haystack import Builder, Layout
 from leadline.data.tokens import Tokenizer, load_tokenizer
 from leadline.nouns import Answer, Item, Prompt, Record, Score
-from leadline.runs import simulated
+from leadline.runs import outside, simulated
 from leadline.runs.asking import record_of
 from leadline.runs.lab import Finding, Lab
 from leadline.runs.plan import Plan, cells, parse_length
@@ -206,6 +206,22 @@ class Bench(Lab):
         pairs = list(zip(ours, theirs, strict=True))
         same = [a is b if a is None or b is None else math.isclose(a, b, rel_tol=0, abs_tol=within) for a, b in pairs]
         return Agreement(what, sum(same), len(same), tuple(i for i, s in enumerate(same) if not s))
+
+    def widened(self, window: int) -> Path:
+        """A copy of the embedded model's checkpoint that says another window; gone with the lab."""
+        return outside.widened(self.written({}), window)
+
+    def measured(self, models: str, tasks: str, *more: str) -> tuple[list[dict[str, Any]], str]:
+        """Cells of `leadline measure`, as users start it, with one sample each; and '' or what went wrong."""
+        return outside.measured(models, tasks, self.written({}) / "run", *more)
+
+    def served(self, program: Callable[[str], str], tasks: str, *more: str) -> tuple[list[dict[str, Any]], str, str]:
+        """The same of a program behind an address, and the report's page."""
+        out = self.written({}) / "run"
+        with outside.endpoint(program) as url:
+            named = ("--base-url", url, "--tokenizer", "minnow")
+            cells, why = outside.measured(outside.SERVED, tasks, out, *named, *more)
+        return cells, why, (out / "report.html").read_text(encoding="utf-8") if cells else ""
 
     @staticmethod
     def metric(name: str) -> Any:

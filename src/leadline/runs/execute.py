@@ -413,7 +413,7 @@ class Run:
         """The score that a task gives with the help of other models; None where none was given to it."""
         task = task_of(cell.task)
         askers = self._askers(task.roles, cell, prompt)
-        if not askers or answer.stop in ("error", "window", "filter"):
+        if not askers or answer.stop in ("error", "window", "filter") or not (cell.length or task.knowable(prompt.answers)):
             return None
         return await task.judged(prompt.answers, item, answer, {role: asker.ask for role, asker in askers.items()})
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SHIPPED = catalog.ROOT / "verified.json"
 ENGINES = {"methods": ("torch", "transformers"), "training": ("torch", "transformers")}
 """Packages on which results of a room depend."""
-BENCH = ("runs/bench.py", "runs/simulated.py")
+BENCH = ("runs/bench.py", "runs/simulated.py", "runs/outside.py")
 SOURCES = {
     "methods": ("methods/base.py", "methods/_*.py", "methods/*/_*.py", "models/*.py", "models/seams/*.py"),
     "tasks": ("tasks/base.py", "tasks/_*.py", "data/*.py", "scoring/*.py", *BENCH),

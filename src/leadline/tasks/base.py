@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal
 
 from leadline.catalog import Spec
 from leadline.data.phrasings import Wording
-from leadline.nouns import Answer, Item, Score, UserError
+from leadline.nouns import NOT_ASKED, Answer, Item, Score, UserError
 from leadline.scoring import extract as extraction
 
 Level = Literal["low", "middle", "high"]
@@ -127,6 +127,21 @@ class Task(ABC):
         """The score of an answer with its audit."""
         take = partial(self._taken, item=item)
         return extraction.score(answer, take, lambda found: self.grade(found, answers, item), single_line=item.single_line)
+
+    @staticmethod
+    def knowable(answers: Sequence[str]) -> bool:
+        """Whether an item that is asked without its context still has its answers."""
+        return bool(answers) and not any(re.search(r"\{number\d+\}", answer) for answer in answers)
+
+    def prior(self, answers: Sequence[str], item: Item, answer: Answer) -> Score:
+        """The score of an answer that was given without the context.
+
+        Nothing is known beforehand where what is right comes with the context alone: passages' numbers, evidence that grows.
+        """
+        if self.knowable(answers):
+            return self.score(answers, item, answer)
+        found, audit = extraction.judge(answer, extraction.whole, single_line=False)
+        return Score(value=None if audit in NOT_ASKED else 0.0, audit=audit, extracted=found or "")
 
     def _taken(self, text: str, item: Item) -> str | None:
         # A model that was given the beginning of the answer may say it again.

@@ -7,22 +7,11 @@ Ability?", Findings of ACL 2025.
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
-
-from leadline import catalog
 
 id = "100-longbench"
 members = (
@@ -78,13 +67,8 @@ def _local(lab: Any) -> tuple[bool | None, str]:
     """Whether the embedded model and a copy of it with a wider window, loaded as any checkpoint, are asked and score alike."""
     if not find_spec("torch"):
         return None, 'not shown: models run here with pip install ".[local]"'
-    weights = catalog.ROOT / "models" / "minnow_weights"
-    config = json.loads((weights / "config.json").read_text(encoding="utf-8")) | {"max_position_embeddings": 4096}
-    copy = lab.written({"config.json": json.dumps(config)})
-    for file in weights.iterdir():
-        if file.name != "config.json":
-            shutil.copy(file, copy)
-    cells, why = _measured(f"minnow,local/{copy}", copy / "run", "--base", "1k", "--lengths", "2k")
+    copy = lab.widened(4096)
+    cells, why = lab.measured(f"minnow,local/{copy}", id, "--base", "1k", "--lengths", "2k")
     scores = [
         {(c["task"], c["length"]): c["score"] for c in cells if c["model"].startswith(name)} for name in ("minnow", "local")
     ]
@@ -94,59 +78,9 @@ def _local(lab: Any) -> tuple[bool | None, str]:
 
 def _served(lab: Any, program: Callable[[str], str]) -> tuple[bool, str]:
     """Whether a program behind an address answers all, and what it knows without the context is left out of the report."""
-    out = lab.written({}) / "run"
-    with _endpoint(program) as url:
-        more = ("--base-url", url, "--tokenizer", "minnow", "--prior", "--base", "2k", "--lengths", "3k")
-        cells, why = _measured("openai-api/check/program", out, *more)
+    cells, why, page = lab.served(program, id, "--prior", "--base", "2k", "--lengths", "3k")
     right = sum(c["score"] == 1 for c in cells)
-    page = (out / "report.html").read_text(encoding="utf-8") if cells else ""
     left = re.search(r"models knew: (\d+ of \d+) samples", page)
-    told = (
-        f"an endpoint is right in {right} of 16 cells, {left[1] if left else 'no'} samples were not known without their context"
-    )
-    return right == len(cells) == 16 and bool(left) and left[1] == "12 of 16", why or told  # type: ignore[index]
-
-
-def _measured(models: str, out: Path, *more: str) -> tuple[list[dict[str, Any]], str]:
-    """Cells that `leadline measure` prints, as users run it; or none, and its last words."""
-    words = ["measure", models, "--tasks", id, "--samples", "1", "--out", str(out), "--json", *more]
-    done = subprocess.run(
-        [sys.executable, "-c", "from leadline.cli import main; main()", *words],
-        capture_output=True, text=True, env=os.environ | {"CHECK_API_KEY": "none"},
-    )  # fmt: skip
-    if done.returncode or not done.stdout:
-        return (
-            [],
-            f"measure {models.partition('/')[0]} ended with {done.returncode}: {done.stderr.strip().rpartition(chr(10))[2]}",
-        )
-    return json.loads(done.stdout)["cells"], ""
-
-
-@contextmanager
-def _endpoint(program: Callable[[str], str]) -> Iterator[str]:
-    """A program as an endpoint of OpenAI's form on loopback; gives its address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            said = program(next(m["content"] for m in reversed(body["messages"]) if m["role"] == "user"))
-            choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
-            usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-            told = {"id": "x", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice]}
-            data = json.dumps(told | {"usage": usage}).encode()
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        server.server_close()
+    kept = left[1] if left else "no"
+    told = f"an endpoint is right in {right} of 16 cells, {kept} samples were not known without their context"
+    return right == len(cells) == 16 and kept == "12 of 16", why or told
