@@ -68,6 +68,12 @@ def test_what_cannot_be_checked_is_said(ids: list[str], says: str) -> None:
         v.verify(ids)
 
 
+def test_a_training_stands_on_what_it_imports() -> None:
+    """So that another generator of data does not ask for a quarter of an hour of training again."""
+    found = {path.relative_to(catalog.ROOT).as_posix() for path in v._imported(catalog.find("joint-recall", "training").path)}
+    assert {"data/joint_recall.py", "scoring/stats.py"} <= found and "data/world.py" not in found
+
+
 def test_a_gpu_is_asked_for_where_there_is_none() -> None:
     import torch
 

@@ -37,9 +37,9 @@ SOURCES = {
     "tasks": ("tasks/base.py", "tasks/_*.py", "data/*.py", "scoring/*.py", *BENCH),
     "scoring": ("scoring/*.py", "data/*.py", *BENCH),
     "pipelines": ("pipelines/base.py", "pipelines/_*.py"),
-    "training": ("training/*.py", "data/*.py"),
+    "training": ("training/*.py",),
 }
-"""Files beside a system's own on which its results depend."""
+"""Files beside a system's own, and those it imports from the package, on which its results depend."""
 Name = tuple[str, str]
 """Room and id: a system of several parts has one id in several rooms."""
 
@@ -71,6 +71,7 @@ def key(entry: catalog.Entry) -> str:
     found = {path for pattern in SOURCES[entry.room] for path in catalog.ROOT.glob(pattern)}
     # What a suite stands for is checked with it.
     found |= {catalog.find(catalog.parse(member).name, entry.room).path for member in entry.members}
+    found |= _imported(entry.path) if entry.room == "training" else set()
     for path in [entry.path, *sorted(found), catalog.ROOT / "runs" / "lab.py"]:
         total.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     for name in ENGINES.get(entry.room, ()):
@@ -79,6 +80,13 @@ def key(entry: catalog.Entry) -> str:
         except metadata.PackageNotFoundError:
             total.update(f"{name} none".encode())
     return total.hexdigest()[:16]
+
+
+def _imported(path: Path) -> set[Path]:
+    """Files of the package that one imports itself."""
+    nodes = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.ImportFrom) and n.module]
+    files = {catalog.ROOT.parent.joinpath(*str(n.module).split(".")).with_suffix(".py") for n in nodes}
+    return {file for file in files if file.is_file() and file.is_relative_to(catalog.ROOT)}
 
 
 @cache
