@@ -1,10 +1,11 @@
-"""CNNSum: both requests of each excerpt, ROUGE-L on words by jieba."""
+"""CNNSum: both requests of each excerpt, ROUGE-L on words by jieba, stories made here event by event."""
 
 import json
 
 import pytest
 
 from leadline import catalog
+from leadline.data.chinese_stories import PLOT, sentences, story
 from leadline.data.haystack import Builder
 from leadline.nouns import Answer, UserError
 from leadline.tasks.cnnsum import Cnnsum
@@ -49,7 +50,57 @@ def test_scales_by_either_name(tmp_path):
         Cnnsum(data=str(tmp_path), scale="3XL").items(1)
 
 
+def test_a_story_made_here_is_checked_event_by_event():
+    task = Cnnsum(data="made")
+    item = task.items(1)[0]
+    values, reference = item.meta["values"], item.answers[0]
+    assert len(values) == 8 and all(value in event for value, event in zip(values, item.evidence, strict=True))
+
+    def said(text):
+        score = task.score(item.answers, item, Answer(text=text))
+        return score.value, score.parts.get("ROUGE-L")
+
+    assert said(reference) == (1, pytest.approx(1))
+    assert said("".join(reversed(item.evidence)))[0] == 1, "in any order"
+    assert said(f"他先到了{values[0]}，又见了{values[3]}。")[0] == 2 / 8, "in other words"
+    assert said("很久以前。" * 8 + reference)[0] == 0, "sentences beyond those asked for do not count"
+    assert said("很久以前。\n" * 4 + reference)[0] == 4 / 8
+    assert said("很久以前。") == (0, pytest.approx(0, abs=0.2))
+    half = said("".join(item.evidence[:4]))
+    assert half[0] == 0.5 and 0.4 < half[1] < 0.8
+
+
+def test_a_story_keeps_its_order_at_any_length(tokenizer):
+    items = Cnnsum(data="made").items(20)
+    assert len({i.answers for i in items}) == 10 and len({i.cluster for i in items}) == 10, "each story both ways"
+    assert items[0].instruction != items[1].instruction and items[0].evidence == items[1].evidence
+    for item in items[:4]:
+        for length in (4096, 30_000):
+            prompt = Builder(tokenizer).build(item, length)
+            content = prompt.messages[-1]["content"]
+            places = [content.index(event) for event in item.evidence]
+            assert places == sorted(places) and 0.99 * length <= prompt.tokens <= length
+            assert all(content.count(value) == 1 for value in item.meta["values"]), "said once"
+            assert content.endswith("摘要：") and "最多8句话" in content
+
+
+def test_values_of_a_story_differ():
+    for index in range(300):
+        told = story(index, len(PLOT), seed=3)
+        assert len({told.person, *told.values}) == len(PLOT) + 1
+        assert not any(a in b for a in told.values for b in told.values if a != b)
+        assert all(event.startswith(told.person) for event in told.events)
+    assert story(7, 4, 1) == story(7, 4, 1) != story(7, 4, 2)
+    assert sentences("一。二！\n三？四") == ["一。", "二！", "三？", "四"]
+
+
 def test_what_is_wrong_is_said(tmp_path):
+    for settings, says in (
+        ({"data": "made", "scale": "XL"}, "scale and longest are for published"),
+        ({"data": "made", "events": 18}, "from 1 to 17"),
+    ):
+        with pytest.raises(UserError, match=says):
+            Cnnsum(**settings)
     with pytest.raises(UserError, match="scale must be one of L, XL"):
         catalog.make("cnnsum(scale=M)", "tasks")
     with pytest.raises(UserError, match="noise must be one of none"):

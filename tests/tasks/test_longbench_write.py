@@ -138,7 +138,47 @@ def test_requests_are_of_seven_types_in_two_languages():
     assert written(gold.gold(item.answers, item)) == 200
 
 
+def test_a_report_is_worth_its_length_and_the_facts_it_states(tokenizer):
+    task = LongbenchWrite(documents=3, words=300)
+    item = task.items(1)[0]
+    facts = item.meta["facts"]
+    assert (len(facts), len(item.evidence), task.roles, task.natural, task.grows) == (15, 3, {}, False, False)
+    assert all(name in item.question for name in item.avoid) and "about 300 words" in item.question
+
+    def said(text):
+        return task.score(item.answers, item, Answer(text=text))
+
+    gold = task.gold(item.answers, item)
+    assert written(gold) == 300 and said(gold).value == 1
+    five = said("so " * (300 - written(" ".join(facts[:5]))) + ", ".join(facts[:5]))
+    assert (five.value, five.parts["coverage"], five.parts["length_score"]) == ((1 + 5 / 15) / 2, 5 / 15, 1)
+    short = said(" ".join(facts))
+    assert short.parts["coverage"] == 1 and short.value == (1 + short.parts["length_score"]) / 2 < 0.6
+    assert said("so " * 300).value == 0.5 and said(" ").value == 0
+    for length in (task.minimum, 20_000):
+        prompt = Builder(tokenizer).build(item, length)
+        assert all(text in prompt.messages[-1]["content"] for text in item.evidence)
+        assert 0.99 * length <= prompt.tokens <= length and prompt.answers == ("300",)
+
+
+def test_facts_of_a_report_fit_its_words():
+    """`STATED` holds for every document drawn, so that a report can be right."""
+    for item in LongbenchWrite(documents=16, words=1024).items(40, seed=5):
+        assert written(item.meta["stated"]) <= 1024
+    for item in LongbenchWrite(documents=1, words=64).items(200, seed=6):
+        assert written(item.meta["stated"]) <= 64
+
+
 def test_the_metric_and_bad_input(tmp_path):
+    for settings, says in (
+        ({"documents": 3, "words": 100}, "needs words=192 or more"),
+        ({"documents": 3}, "got words=0"),
+        ({"documents": 17, "words": 2000}, "from 0 to 16"),
+        ({"documents": 1, "words": 200, "language": "zh"}, "in English"),
+        ({"documents": 1, "words": 200, "data": "x.jsonl"}, "leave data"),
+    ):
+        with pytest.raises(UserError, match=says):
+            LongbenchWrite(**settings)
     assert METRICS["longbench-write/length"]("one two", ["4"]) == 0.5
     with pytest.raises(UserError, match="above 0"):
         METRICS["longbench-write/length"]("one two", ["many"])

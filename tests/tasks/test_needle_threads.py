@@ -148,7 +148,42 @@ def test_published_rows(tmp_path):
             task(f"data={str(path.with_name(f'{column}.json'))!r}").items(1)
 
 
-def test_the_suite_has_all_five():
+@pytest.mark.parametrize("direction", ["forward", "backward", "random"])
+def test_all_branches_but_one_break_off(direction, tokenizer_of):
+    """Followed the slow way, over the text alone: every chain from the start key."""
+    one, turns, firsts = task(f"kind=branched, steps=5, branches=3, direction={direction}"), [], []
+    for item, prompt in prompts(one.spec.removeprefix("needle-threads(")[:-1], tokenizer_of("bytes-plain"), 6):
+        pairs = PAIR.findall(prompt.messages[-1]["content"])
+        chains, open_ = [], [re.findall(r'"(.{36})"', item.question)]
+        while open_:
+            chain = open_.pop()
+            on = [v for k, v in pairs if k == chain[-1]]
+            open_ += [[*chain, v] for v in on]
+            chains += [] if on else [chain]
+        chains.sort(key=len)
+        assert [len(c) for c in chains] == [2, 2, 3, 3, 4, 4, 5, 5, 6], "two break off at each of the first four steps"
+        assert item.answers == (chains[-1][-1],) and len(item.evidence) == 5 and len(item.distractors) == 8
+        where = [pairs.index((a, b)) for a, b in zip(chains[-1], chains[-1][1:], strict=False)]
+        turns += [b - a for a, b in zip(where, where[1:], strict=False)]
+        # Whoever takes the first pair of each key that comes goes astray.
+        at, value = chains[-1][0], dict(reversed(pairs))
+        while at in value:
+            at = value[at]
+        firsts.append(at == item.answers[0])
+        said = [one.score(item.answers, item, Answer(text=chain[-1])).value for chain in chains]
+        assert said == [0] * 8 + [1]
+    assert sum(firsts) < len(firsts)
+    forward, backward = all(t > 0 for t in turns), all(t < 0 for t in turns)
+    assert {"forward": forward, "backward": backward, "random": not forward and not backward}[direction]
+
+
+def test_branches_are_told_what_they_cannot_be():
+    for spec, says in (("steps=1", "steps must be from 2"), ("branches=1", "from 2 to 10"), ("data=hub", "hold no branched")):
+        with pytest.raises(UserError, match=says):
+            task(f"kind=branched, {spec}")
+
+
+def test_the_suite_has_all_six():
     members = catalog.expand(catalog.parse("needle-threading(steps=3)"), "tasks")
     made = [catalog.make(m, "tasks") for m in members]
     assert [t.kind for t in made] == list(KINDS) and all(t.steps == 3 for t in made)

@@ -72,6 +72,19 @@ def test_requests_are_asked_alone_over_a_context_read_before(tokenizer) -> None:
     assert [i.turns for i in task.items(3)] == [()] * 3
 
 
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_own_replies_have_their_room_and_items_are_else_the_same(tokenizer_of, kind: str) -> None:
+    gold, own = ScbenchSet(kind=kind, turns=4), ScbenchSet(kind=kind, turns=4, history="own")
+    pairs = list(zip(gold.items(4), own.items(4), strict=True))
+    room = 0
+    for right, mine in pairs:
+        room += right.answer_tokens
+        assert mine.answer_tokens == room and right.id != mine.id and len(mine.turns) == len(right.turns)
+    builder = Builder(tokenizer_of("bytes-plain"))
+    prompts = builder.build_shared([mine for _, mine in pairs], own.minimum, compose=own.compose if own.grows else None)
+    assert own.minimum > gold.minimum and 0.99 * own.minimum <= prompts[-1].tokens <= own.minimum
+
+
 def test_evidence_of_the_other_turns_is_there_at_every_turn(tokenizer) -> None:
     task = ScbenchSet(kind="vt", turns=4)
     items = task.items(4)
@@ -240,6 +253,8 @@ def test_a_broken_row_is_named_with_its_place(tmp_path: Path, row: dict, says: s
         ({"kind": "repo"}, "kind must be one of kv, prefix-suffix"),
         ({"mode": "chat"}, "multi-turn, multi-request"),
         ({"turns": 1}, "from 2 to 7"),
+        ({"history": "none"}, "history must be one of gold, own"),
+        ({"history": "own", "mode": "multi-request"}, "requests have no history"),
         ({"noise": "passages"}, "published contexts"),
         ({"kind": "vt", "keys": "words"}, "kind=kv made here"),
     ],

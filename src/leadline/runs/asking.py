@@ -91,8 +91,8 @@ class Asker:
         return Asked(messages, text, "", tokenizer.count(text) + room, room)
 
 
-def unasked(plan: Plan, cell: Cell, item: Item, error: str) -> Record:
-    """The record of an item that is longer than its cell's length."""
+def unasked(plan: Plan, cell: Cell, item: Item, error: str, stop: Any = "window") -> Record:
+    """The record of an item that is longer than its cell's length, or cannot be asked for another reason."""
     prompt = Prompt(
         id=f"{item.task}/{item.id}@{cell.length}",
         length=cell.length,
@@ -107,7 +107,7 @@ def unasked(plan: Plan, cell: Cell, item: Item, error: str) -> Record:
         sha="",
         **{name: getattr(item, name) for name in ("task", "prefill", "answers", "question", "answer_tokens", "cluster")},
     )
-    return record_of(plan, cell, item, prompt, Answer(stop="window", error=error))
+    return record_of(plan, cell, item, prompt, Answer(stop=stop, error=error))
 
 
 def record_of(plan: Plan, cell: Cell, item: Item, prompt: Prompt, answer: Answer, given: Score | None = None) -> Record:

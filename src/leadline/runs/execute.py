@@ -36,6 +36,7 @@ from leadline.runs.plan import (
     Plan,
     cells,
     done,
+    haystack_of,
     identity,
     is_local,
     items_of,
@@ -116,6 +117,8 @@ class Run:
         self.builders: dict[str, Builder] = {}
         self._total = self._finished = 0
         self._places = asyncio.Semaphore(1)
+        self._talks: dict[tuple[str, int], asyncio.Lock] = {}
+        """Conversations with the model's own replies, by cell and first place: one of its turns is asked at a time."""
         self._roles: dict[str, Model] = {}
         """Models that help to score, while some are asked."""
         self._one_thread = ThreadPoolExecutor(1, "leadline-build")
@@ -171,7 +174,7 @@ class Run:
             with self._model(model, method) as asked, self._helpers(group):
                 local = is_local(model)
                 places = LOCAL_SAMPLES if local else self.plan.max_connections
-                self._places = asyncio.Semaphore(places)
+                self._places, self._talks = asyncio.Semaphore(places), {}
                 # Cells of a local model go together so that its batches are full; an endpoint's have a log each.
                 parts = [group] if local else [[cell] for cell in group]
                 logs = self._evaluate([self._inspect_task(asked, part, todo) for part in parts], asked, places)
@@ -268,7 +271,8 @@ class Run:
         """The prompt of an item, by its place among the task's items."""
         if cell.model not in self.builders:
             self.builders[cell.model] = prompts.builder_of(self.plan, cell.model)
-        return prompts.build(self.plan, self.builders[cell.model], cell, place)
+        replies = self.journal.records
+        return prompts.build(self.plan, self.builders[cell.model], cell, place, lambda item: replies[cell.key, item].answer)
 
     @contextlib.contextmanager
     def _model(self, name: str, method: str, role: str = "") -> Iterator[Model]:
@@ -375,6 +379,29 @@ class Run:
         )
 
     async def _sample(self, model: Model, cell: Cell, item: Item, place: int) -> Any:
+        """Ask one sample; None where a limit forbids to ask. Whoever comes first asks the turns on whose replies it stands."""
+        if not (cell.length and task_of(cell.task).own_history):
+            return await self._ask(model, cell, item, place)
+        first, output, records = haystack_of(self.plan, cell.task, place).start, None, self.journal.records
+        async with self._talks.setdefault((cell.key, first), asyncio.Lock()):
+            for at, turn in enumerate(items_of(self.plan, cell.task, place + 1)[first : place + 1], first):
+                key = (cell.key, turn.id)
+                if key not in self.failed and not done(records.get(key)):
+                    try:
+                        output = await self._ask(model, cell, turn, at)
+                    except TooLong as error:
+                        if at == first:
+                            raise
+                        self._keep(unasked(self.plan, cell, turn, str(error)))
+                if key not in records:
+                    return None
+                if at < place and records[key].stop in ("window", "filter", "error"):
+                    why = f"an earlier turn has no reply: {records[key].error}"
+                    self._keep(unasked(self.plan, cell, item, why, records[key].stop))
+                    return None
+        return output
+
+    async def _ask(self, model: Model, cell: Cell, item: Item, place: int) -> Any:
         """Build, ask, score and write down one sample; None where a limit forbids to ask."""
         if self.fault is not None:
             return None

@@ -420,8 +420,12 @@ def _items(spec: Spec, n: int, seed: int) -> Sequence[Any]:
 
 
 def items_of(plan: Plan, task: Spec, n: int) -> Sequence[Any]:
-    """The first n items of a task, up to a whole haystack, with the room for the answer that the plan asks for."""
+    """The first n items of a task, up to a whole haystack, with the room for the answer that the plan asks for.
+
+    In a conversation with the model's own replies that is the room for the replies to all turns so far.
+    """
     whole = _items(task, haystack_of(plan, task, n - 1).stop, plan.seed)
     if plan.max_output is None:
         return whole
-    return [dataclasses.replace(item, answer_tokens=plan.max_output) for item in whole]
+    turns = [1 + i - haystack_of(plan, task, i).start if task_of(task).own_history else 1 for i in range(len(whole))]
+    return [dataclasses.replace(item, answer_tokens=n * plan.max_output) for item, n in zip(whole, turns, strict=True)]

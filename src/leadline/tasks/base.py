@@ -54,6 +54,9 @@ class Task(ABC):
     """Least length that every common tokenizer can build [tokens]."""
     together: ClassVar[bool] | bool = False
     """Whether items belong to one haystack, as the turns of a conversation do: `haystack` says which."""
+    own_history: ClassVar[bool] | bool = False
+    """Whether the model's own replies stand in a conversation in place of the right answers of its earlier turns, once they are
+    known. `answer_tokens` is then the room for the replies to all turns so far, so that no length is passed."""
     natural: ClassVar[bool] | bool = False
     """Whether items come at the length that they were published with, without noise: a cell's length is then the most that
     they may take, and those that need more are reported as over the window."""

@@ -4,19 +4,25 @@ Wei, Yan, Lu, Zhu, Wang, Zhang 2024, arXiv:2412.02819; official code CxsGhost/CN
 994a7f9; the data lie on the hub under CC-BY-4.0. Both of the authors' prompts are asked in our words, the request behind the
 excerpt and before it; a scale's score is the mean over both. The authors prompt without a chat template, so that base models
 can be compared; here every prompt goes through the tested model's own.
+
+`data=made` downloads nothing: a generated story lies in Chinese prose of any length, its events in their order, and its summary
+is worth the share of the events that it tells; ROUGE-L against the events stands beside it.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from leadline.data.chinese_stories import PLOT, sentences, story
 from leadline.data.published import demand, rows_of
-from leadline.nouns import Item
+from leadline.nouns import Item, UserError
 from leadline.scoring.metrics import metric
 from leadline.tasks._longdocs import Asked, LongDocuments, located
+from leadline.tasks.base import Task
 
 FILES = {
     "L": ("cnnsum_L_16k",),
@@ -32,6 +38,11 @@ PROMPTS = {
     "before": ("请阅读下面的小说节选，然后写出它的摘要，除摘要外什么也不要写。小说节选：", ""),
 }
 """What stands before and after the excerpt, where the request comes after it (the authors' Prompt-IE) or before (Prompt-IB)."""
+MADE = {
+    "after": ("以下是一部小说的节选。", "请在读完以上内容后，用最多{n}句话概括{person}的经历，除摘要外什么也不要写。"),
+    "before": ("请阅读下面的小说节选，然后用最多{n}句话概括{person}的经历，除摘要外什么也不要写。小说节选：", ""),
+}
+"""The same for stories made here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +50,15 @@ class Cnnsum(LongDocuments):
     """A summary of an excerpt of a Chinese novel.
 
     Attributes:
+        data: as for other long documents, or `made` for stories made here, at any length.
         scale: L, XL, 2XL or 3XL: excerpts of about 16k, 32k, 64k or 128k tokens.
         request: `after` the excerpt, `before` it, or `both`, each excerpt once with each.
+        events: of a story made here, 1 to 17.
     """
 
     scale: str = "L"
     request: str = "both"
+    events: int = 8
 
     ability = "summarisation"
     scope = "high"
@@ -54,6 +68,55 @@ class Cnnsum(LongDocuments):
         self.check("noise", ("none",))
         self.check("scale", tuple(FILES))
         self.check("request", ("both", *PROMPTS))
+        self.check_range("events", 1, len(PLOT))
+        if self.made and (self.longest or self.scale != "L"):
+            raise UserError(
+                f"{self.id}: scale and longest are for published excerpts; stories made here have the length asked for"
+            )
+        if self.made:
+            # As bytes, at worst.
+            object.__setattr__(self, "minimum", 768 + 160 * self.events)
+            object.__setattr__(self, "scope", "middle")
+
+    @property
+    def made(self) -> bool:
+        """Whether stories are made here."""
+        return self.data == "made"
+
+    @property
+    def natural(self) -> bool:
+        """Published excerpts come at their own length."""
+        return not self.made
+
+    def items(self, n: int, seed: int = 0) -> list[Item]:
+        return Task.items(self, n, seed) if self.made else super().items(n, seed)
+
+    def item(self, index: int, seed: int, rng: random.Random) -> Item:
+        if not self.made:
+            return super().item(index, seed, rng)
+        ways = tuple(MADE) if self.request == "both" else (self.request,)
+        number, way = divmod(index, len(ways))
+        told = story(number, self.events, seed)
+        before, after = (text.format(n=self.events, person=told.person) for text in MADE[ways[way]])
+        return Item(
+            id="",
+            task="",
+            instruction=before,
+            question=f"{after}\n\n摘要：".strip(),
+            answers=("".join(told.events),),
+            evidence=told.events,
+            noise="prose-zh",
+            ordered=True,
+            avoid=(told.person, *told.values),
+            answer_tokens=40 * self.events,
+            single_line=False,
+            cluster=f"{seed}/{number}",
+            meta={"values": list(told.values)},
+            facets={"request": ways[way]},
+        )
+
+    def wrong(self, answers: Sequence[str], item: Item, rng: random.Random) -> str:
+        return Task.wrong(self, answers, item, rng) if self.made else super().wrong(answers, item, rng)
 
     @property
     def place(self) -> str:
@@ -82,7 +145,13 @@ class Cnnsum(LongDocuments):
         )
 
     def marks(self, found: str, answers: Sequence[str], item: Item) -> tuple[float, dict[str, float]]:
-        return metric("longbench/rouge-zh")(found, answers), {}
+        rouge = metric("longbench/rouge-zh")(found, answers)
+        if not self.made:
+            return rouge, {}
+        # More sentences than asked for do not count: else copying the story would score full.
+        kept = "\n".join(sentences(found)[: len(item.meta["values"])])
+        share = sum(value in kept for value in item.meta["values"]) / len(item.meta["values"])
+        return share, {"coverage": share, "ROUGE-L": rouge}
 
 
 @lru_cache(maxsize=4)
@@ -97,7 +166,7 @@ def _read(spec: str) -> tuple[Asked, ...]:
 
 
 def check(lab: Any) -> Any:
-    """The four published scales load; ROUGE-L on words as jieba parts them, on the peer's cases of the same metric."""
+    """Published scales load; ROUGE-L on words as jieba parts them, as the peer's; made stories are checked event by event."""
     told = ("他去了北京看病。", "雨下了三天三夜。", "孩子们学会唱歌。")
     rows = [{"context": text * 40, "summary": text} for text in told]
     folder = lab.written({f"{names[0]}.jsonl": rows for names in FILES.values()})
@@ -106,6 +175,15 @@ def check(lab: Any) -> Any:
     cases = [r for r in lab.released("metric-vectors/vectors.jsonl.gz") if r["metric"] == "rouge_zh_score"] if lab.peers else []
     theirs = [r["peer_score"] for r in cases]
 
+    def half(task: Any, item: Any, prompt: Any) -> str:
+        """Every second event of a story."""
+        return "".join(item.evidence[::2])
+
+    def copied(task: Any, item: Any, prompt: Any) -> str:
+        """The whole context."""
+        return prompt.messages[-1]["content"]
+
+    parts, copy = lab.says("cnnsum(data=made)", half), lab.says("cnnsum(data=made)", copied, length="16k")
     scored = {s: (lab.says(one, n=3), lab.says(one, "empty", n=3)) for s, one in zip(FILES, specs, strict=True)}
     # The same on single characters, which blanks part.
     english = lab.metric("longbench/rouge")
@@ -119,5 +197,9 @@ def check(lab: Any) -> Any:
         lab.agree([rouge(r["prediction"], [r["ground_truth"]]) for r in cases], theirs, "metric cases")
         if cases
         else lab.NO_PEERS,
-        control=lab.agree(apart, theirs, "of these, by characters,"),
+        lab.build("cnnsum(data=made)", lengths=("4k", "128k")),
+        lab.replies("cnnsum(data=made)"),
+        (parts == 0.5 and copy < 0.1, f"every second event {parts:.2f}, the story copied {copy:.2f}"),
+        lab.sound("cnnsum(data=made)"),
+        control=[lab.agree(apart, theirs, "of these, by characters,"), lab.sound("cnnsum(data=made)", blind=True)],
     )

@@ -5,6 +5,9 @@ Bai, Zhang, Lv, Zheng, Zhu, Hou, Dong, Tang, Li: "LongWriter: Unleashing 10,000+
 dimensions from 1 to 5, (mean - 1) x 25 each as theirs, and the value is the mean of both. Requests are invented ones of their
 seven types with the length that the cell has room for, or their files longbench_write.jsonl and longwrite_ruler.jsonl, asked
 alone. Where they ask the judge up to five times this asks twice.
+
+`documents` gives the model something to read first, at any length: a report of the words asked for over documents of the
+invented world among others. Then the share of their facts that the report states stands where the judged quality does.
 """
 
 from __future__ import annotations
@@ -25,13 +28,15 @@ from leadline.nouns import NOT_ASKED, Answer, Item, Score, UserError
 from leadline.scoring.writing_metrics import length_score, written
 from leadline.tasks._judging import json_object, verdict
 from leadline.tasks._long_replies import said
-from leadline.tasks.base import Ask, Task
+from leadline.tasks.base import PASSAGE, Ask, Task, share_found
 
 TOKENS = 2.0
 """Tokens reserved for each word or character that is asked for, where the length follows the room."""
 MOST = 32_768
 """Room for a reply to a published request, as the authors give [tokens]."""
 SHORTEST = 50
+STATED = 64
+"""Words in which the facts of one document can be stated, at most."""
 COLUMNS = {"prompt": str, "length": int}
 DIMENSIONS = ("Relevance", "Accuracy", "Coherence", "Clarity", "Breadth and Depth", "Reading Experience")
 TYPES = (
@@ -63,6 +68,7 @@ _ASK = {
     "en": "Write about {words} words, and nothing but the text itself.",
     "zh": "请写约{words}字，只写正文。",
 }
+_REPORT = "Write a report on {subjects}. Bring together everything that the passages say about {them}. "
 _JUDGE = """You are an expert in the quality of texts and as strict as can be. Rate an assistant's response to a request \
 for writing in six dimensions, each with a whole number from 1 (worst) to 5 (best):
 1. Relevance: from irrelevant or useless to fully to the point of the request.
@@ -93,11 +99,13 @@ class LongbenchWrite(Task):
         words: words (in Chinese: characters) to ask for, 50 to 100000; 0 for as many as the length has room for.
         language: `en` or `zh`, of invented requests; of published ones it keeps those in that language.
         data: the authors' file instead of invented requests.
+        documents: documents to report on, 1 to 16, among others that fill the length; 0 for requests that are asked alone.
     """
 
     words: int = 0
     language: str = "en"
     data: str = ""
+    documents: int = 0
 
     ability = "long generation"
     scope = "low"
@@ -112,7 +120,22 @@ class LongbenchWrite(Task):
             self.check_range("words", SHORTEST, 100_000)
         fills = not self.data and not self.words
         object.__setattr__(self, "grows", fills)
-        object.__setattr__(self, "natural", not fills)
+        object.__setattr__(self, "natural", not fills and not self.documents)
+        self.check_range("documents", 0, 16)
+        if not self.documents:
+            return
+        if self.data or self.language != "en":
+            raise UserError(f"{self.id}: documents are of the invented world, in English: leave data and language out")
+        if self.words < STATED * self.documents:
+            raise UserError(
+                f"{self.id}: a report on {self.documents} documents needs words={STATED * self.documents} or more to state all "
+                f"their facts; got words={self.words}"
+            )
+        object.__setattr__(self, "minimum", 768 + 640 * self.documents + round(2 * TOKENS * self.words))
+        object.__setattr__(self, "diffusion", "middle")
+        object.__setattr__(self, "scope", "middle")
+        # Nothing is left to a judge.
+        object.__setattr__(self, "roles", {})
 
     def item(self, index: int, seed: int, rng: random.Random) -> Item:
         if self.data:
@@ -124,6 +147,8 @@ class LongbenchWrite(Task):
             room = min(MOST, round(4 * TOKENS * row["length"]) + 256)
             item = self._asked(row["length"], room, question=row["prompt"], kind=str(row.get("type") or ""))
             return replace(item, meta={**item.meta, "row": number})
+        if self.documents:
+            return self._report(index, seed)
         kind, *texts = TYPES[index % len(TYPES)]
         fill = {
             "product": rng.choice(lexicon.PRODUCTS),
@@ -135,6 +160,23 @@ class LongbenchWrite(Task):
         fill["town"] = world.name("town", number) if self.language == "en" else chinese.town(number, seed)
         request, words = texts[self.language == "zh"].format(**fill), self.words or SHORTEST
         return self._asked(words, round((2 if self.words else 1) * TOKENS * words), request=request, kind=kind)
+
+    def _report(self, index: int, seed: int) -> Item:
+        """A report over documents, each on a subject of its own."""
+        told = [World(seed).document(index * self.documents + i) for i in range(self.documents)]
+        *most, last = [document.subject for document in told]
+        subjects = f"{', '.join(most)} and {last}" if most else last
+        question = _REPORT.format(subjects=subjects, them="them" if most else "it") + _ASK["en"].format(words=self.words)
+        facts = [fact for document in told for fact in document.facts]
+        return replace(
+            self._asked(self.words, round(2 * TOKENS * self.words), question=question, kind="report"),
+            instruction="Read the passages. You will be asked for a report on what some of them say.",
+            evidence=tuple(document.text for document in told),
+            noise="passages",
+            form=PASSAGE,
+            avoid=(*most, last),
+            meta={"facts": [fact.value for fact in facts], "stated": " ".join(fact.text for fact in facts)},
+        )
 
     def _asked(self, words: int, room: int, *, request: str = "", question: str = "", kind: str = "") -> Item:
         """A request with its length: in one where it is published, else the length last."""
@@ -189,7 +231,12 @@ class LongbenchWrite(Task):
             "written": float(written(reply)),
             "asked for": float(answers[0]),
         }
-        return Score(value=parts["length_score"], audit=audit, extracted=reply, parts=parts)
+        value = parts["length_score"]
+        if "facts" in item.meta:
+            # A copy of much of the context would cover a lot: what the length score and the room for the answer are there for.
+            parts["coverage"] = share_found(reply, item.meta["facts"])
+            value = (value + parts["coverage"]) / 2
+        return Score(value=value, audit=audit, extracted=reply, parts=parts)
 
     async def judged(self, answers: Sequence[str], item: Item, answer: Answer, ask: Mapping[str, Ask]) -> Score:
         mine = self.score(answers, item, answer)
@@ -204,7 +251,8 @@ class LongbenchWrite(Task):
         return replace(mine, value=(mine.value + quality) / 2, parts=parts)
 
     def gold(self, answers: Sequence[str], item: Item) -> str:
-        return self._text(int(answers[0]))
+        stated = item.meta.get("stated", "")
+        return f"{stated} {self._text(int(answers[0]) - written(stated))}".strip()
 
     def wrong(self, answers: Sequence[str], item: Item, rng: random.Random) -> str:
         """A fourth of what was asked for."""
@@ -241,7 +289,7 @@ def _read(spec: str) -> tuple[tuple[str, Any], ...]:
 
 
 def check(lab: Any) -> Any:
-    """The length score is the formula's, quality a judge's; published rows load."""
+    """The length score is the formula's, quality a judge's; published rows load; of reports the coverage of facts counts."""
     hand = {(1000, 1000): 100, (1000, 2000): 66.667, (1000, 4000): 0, (1000, 500): 50, (1000, 334): 0.2994, (500, 400): 87.5}
     asked = [(*pair, score) for pair, score in hand.items()]
     if lab.peers:
@@ -261,10 +309,20 @@ def check(lab: Any) -> Any:
     row = {"prompt": "Write about 300 words on boats.", "type": "news", "length": 300}
     rows = [row, row | {"prompt": "Write 200 words on mills.", "length": 200}]
     own = f"longbench-write(data='{lab.written({'rows.jsonl': rows})}/rows.jsonl')"
+    report = "longbench-write(documents=3, words=300)"
+
+    def one_of_three(task: Any, item: Any, prompt: Any) -> str:
+        """A report of the length asked for that states the facts of the first document alone."""
+        facts = item.meta["facts"]
+        return " ".join(["so"] * (300 - written(" ".join(facts[:5]))) + facts[:5])
+
+    third = lab.says(report, one_of_three)
     return lab.conclude(
-        lab.build("longbench-write", "longbench-write(language=zh)", lengths=("4k", "32k")),
-        *(lab.replies(one, n=2) for one in ("longbench-write", "longbench-write(language=zh)", own)),
+        lab.build("longbench-write", "longbench-write(language=zh)", report, lengths=("4k", "32k")),
+        *(lab.replies(one, n=2) for one in ("longbench-write", "longbench-write(language=zh)", own, report)),
         lab.agree(ours, wanted, "length scores", within=0.001),
         (marks == [0, 0.5, 1], f"all ones, threes, fives of a judge: quality {', '.join(f'{m:.2f}' for m in marks)}"),
-        control=lab.agree(plain, wanted, "of these, as a plain share,", within=0.001),
+        (0.6 < third < 0.8, f"a report on one document of three {third:.2f}"),
+        lab.sound(report),
+        control=[lab.agree(plain, wanted, "of these, as a plain share,", within=0.001), lab.sound(report, blind=True)],
     )

@@ -1,6 +1,6 @@
-"""Needle Threading: one, several and conditional needles, one thread and several (arXiv:2411.05000).
+"""Needle Threading: one, several and conditional needles, one thread, several and branched ones (arXiv:2411.05000).
 
-A suite: its name stands for the five tasks. Roberts, Han, Albanie: "Needle Threading: Can LLMs Follow Threads through
+A suite: its name stands for the six tasks. Roberts, Han, Albanie: "Needle Threading: Can LLMs Follow Threads through
 Near-Million-Scale Haystacks?", ICLR 2025.
 """
 
@@ -19,11 +19,12 @@ members = (
     "needle-threads(kind=conditional)",
     "needle-threads(kind=thread)",
     "needle-threads(kind=threads)",
+    "needle-threads(kind=branched)",
 )
 
 
 def check(lab: Any) -> Any:
-    """Five tasks among UUID pairs; every thread runs as its direction says, and the pairs are those of the published sample."""
+    """Six tasks among UUID pairs; threads run as their direction says, branches break off, pairs are as published."""
     ways = ("forward", "backward", "random")
     threads = {way: lab.asked(f"needle-threads(kind=thread, steps=8, direction={way})", n=6) for way in ways}
 
@@ -48,7 +49,26 @@ def check(lab: Any) -> Any:
         """The value before the last of a thread."""
         return followed(prompt)[-2]
 
+    def chains(prompt: Any) -> list[list[str]]:
+        """All chains of keys and values that begin with the key asked about, the longest last."""
+        pairs = re.findall(rf'"({UUID})": "({UUID})"', prompt.messages[-1]["content"])
+        found, left = [], [[re.findall(UUID, prompt.question)[0]]]
+        while left:
+            chain = left.pop()
+            on = [value for key, value in pairs if key == chain[-1]]
+            left += [[*chain, value] for value in on]
+            found += [] if on else [chain]
+        return sorted(found, key=len)
+
+    def broken_off(task: Any, item: Any, prompt: Any) -> str:
+        """The end of the longest branch that is not the thread."""
+        return chains(prompt)[-2][-1]
+
+    branched = [chains(prompt) for _, _, prompt in lab.asked("needle-threads(kind=branched, steps=4, branches=3)", n=6)]
+    sizes = sorted({(len(found), len(found[-1]), len(found[-2])) for found in branched})
+    ends = lab.says("needle-threads(kind=branched)", lambda task, item, prompt: chains(prompt)[-1][-1])
     short = lab.says("needle-threads(kind=thread)", one_short)
+    off = lab.says("needle-threads(kind=branched)", broken_off)
     clause: Any = lab.NO_PEERS
     if lab.peers:
         drawn = [part for pair in open_noise("uuids", 0).take(25) for part in re.findall(UUID, pair)]
@@ -60,7 +80,15 @@ def check(lab: Any) -> Any:
         lab.build("needle-threading", lengths=("4k", "128k")),
         lab.replies("needle-threading"),
         (right, f"steps that go forward: {steps}"),
+        (
+            sizes == [(7, 5, 4)] and ends == 1,
+            f"chains from a branched start, keys of the longest two: {sizes}, its end {ends:.2f}",
+        ),
         clause,
         *(lab.sound(one) for one in lab.specs("needle-threading")),
-        control=[(short > 0, f"the value before the last {short:.2f}"), lab.sound("needle-threads(kind=thread)", blind=True)],
+        control=[
+            (short > 0, f"the value before the last {short:.2f}"),
+            (off > 0, f"the end of a branch {off:.2f}"),
+            lab.sound("needle-threads(kind=thread)", blind=True),
+        ],
     )

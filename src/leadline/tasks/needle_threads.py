@@ -2,7 +2,9 @@
 
 Roberts, Han, Albanie 2025, arXiv:2411.05000; project page's schematic and jonathan-roberts1/needle-threading (data, no
 generator; MIT). There the haystack is one JSON object of 25 pairs for 2,000 characters; here the pairs stand the same way
-without the outer braces, as many as fill the length. Branched threads, which the paper adds and its data lack, are left out.
+without the outer braces, as many as fill the length. Of branched threads, which the paper adds and its data lack, its text was
+not at hand; others' summaries of it say that several keys equal each value and that the longest chain counts. Here all but one
+of the pairs with a key break off at once, the thread's last key stands in one pair, and the values that break off lie anywhere.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import hashlib
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +31,7 @@ KINDS = {
     "conditional": "Conditional_Needles",
     "thread": "Single_Threads",
     "threads": "Multi_Threads",
+    "branched": "",
 }
 """Kinds, and the files of the published data that hold them."""
 ARCHIVE = "jonathan-roberts1/needle-threading/json_data.zip"
@@ -44,12 +47,15 @@ class NeedleThreads(Task):
 
     Attributes:
         kind: `single` (the value of a key), `multiple` (of several keys), `conditional` (of all keys that hold a character),
-            `thread` (follow values that are keys in turn, answer with the last value) or `threads` (several at once).
+            `thread` (follow values that are keys in turn, answer with the last value), `threads` (several at once) or
+            `branched` (a thread whose keys stand in several pairs each, of which one goes on).
         needles: keys asked for together, 1 to 25 (multiple, conditional).
         placement: `random` or `clustered`, side by side (multiple, conditional).
-        steps: pairs of a thread, 1 to 25 (thread, threads).
-        direction: where the next pair of a thread stands: `forward` (further on), `backward` or `random` (thread, threads).
+        steps: pairs of a thread, 1 to 25 (thread, threads, branched; there from 2).
+        direction: where the next pair of a thread stands: `forward` (further on), `backward` or `random` (thread, threads,
+            branched).
         threads: threads at once, 2 to 16 (threads).
+        branches: pairs with each key but the last, 2 to 10 (branched).
         data: empty for generated pairs, `hub` for the published rows of this kind, or a file in their format.
         peer: score as the released snippet does: the reply as a Python literal, cut to the length of the gold text, compared.
             A bare UUID is no literal.
@@ -61,6 +67,7 @@ class NeedleThreads(Task):
     steps: int = 5
     direction: str = "forward"
     threads: int = 2
+    branches: int = 2
     data: str = ""
     peer: bool = False
 
@@ -75,18 +82,28 @@ class NeedleThreads(Task):
         self.check_range("needles", 1, 25)
         self.check_range("steps", 1, 25)
         self.check_range("threads", 2, 16)
-        many = {"single": 1, "thread": self.steps, "threads": self.steps * self.threads}.get(self.kind, self.needles)
-        asked = {"single": 1, "thread": 1, "threads": self.threads}.get(self.kind, self.needles)
+        self.check_range("branches", 2, 10)
+        if self.data == "hub" and not KINDS[self.kind]:
+            raise UserError(f"{self.id}: the published data hold no {self.kind} threads; leave data out, or give a file")
+        if self.kind == "branched":
+            self.check_range("steps", 2, 25)
+        threaded = {
+            "thread": self.steps,
+            "threads": self.steps * self.threads,
+            "branched": 1 + (self.steps - 1) * self.branches,
+        }
+        many = threaded.get(self.kind, 1 if self.kind == "single" else self.needles)
+        asked = {"single": 1, "thread": 1, "threads": self.threads, "branched": 1}.get(self.kind, self.needles)
         object.__setattr__(self, "minimum", 512 + 192 * many + 256 * asked)
         object.__setattr__(self, "natural", bool(self.data))
         if self.kind != "single":
-            object.__setattr__(self, "diffusion", "high" if "thread" in self.kind and self.steps > 2 else "middle")
+            object.__setattr__(self, "diffusion", "high" if self.kind in threaded and self.steps > 2 else "middle")
             object.__setattr__(self, "scope", "middle")
 
     def item(self, index: int, seed: int, rng: random.Random) -> Item:
         if self.data:
             return self._published(index, seed)
-        if self.kind in ("thread", "threads"):
+        if self.kind in ("thread", "threads", "branched"):
             return self._threads(rng)
         keys, values = zip(*(prose.uuid_pair(rng) for _ in range(1 if self.kind == "single" else self.needles)), strict=True)
         facets = {}
@@ -105,7 +122,7 @@ class NeedleThreads(Task):
         return self._asked(question, values, pairs, facets)
 
     def _threads(self, rng: random.Random) -> Item:
-        count = 1 if self.kind == "thread" else self.threads
+        count = self.threads if self.kind == "threads" else 1
         threads = [[prose.uuid_pair(rng)[0] for _ in range(self.steps + 1)] for _ in range(count)]
         links = [[f'"{a}": "{b}"' for a, b in zip(thread, thread[1:], strict=False)] for thread in threads]
         if self.direction != "random":
@@ -125,7 +142,15 @@ class NeedleThreads(Task):
             else f"{how} each of these keys, {end}. Give the last value of each, in their order, one a line:\n{starts}"
         )
         facets = {"direction": self.direction, "steps": str(self.steps)} | ({"threads": str(count)} if count > 1 else {})
-        return self._asked(question, [t[-1] for t in threads], pairs, facets, hops=self.steps)
+        item = self._asked(question, [t[-1] for t in threads], pairs, facets, hops=self.steps)
+        if self.kind != "branched":
+            return item
+        dead = [f'"{key}": "{prose.uuid_pair(rng)[1]}"' for key in threads[0][:-2] for _ in range(self.branches - 1)]
+        question = (
+            "A key may stand in several pairs, each with a value of its own, and a value may be a key itself. Chains of pairs "
+            f"that go on from value to key begin with the key {starts}. What is the last value of the longest of them?"
+        )
+        return replace(item, question=question, distractors=tuple(dead), facets={**facets, "branches": str(self.branches)})
 
     def _asked(
         self, question: str, values: Sequence[str], pairs: Sequence[str], facets: Mapping[str, str], hops: int = 1

@@ -2,8 +2,9 @@
 
 Li, Jiang, Wu et al., "SCBench: A KV Cache-Centric Analysis of Long-Context Methods", ICLR 2025, arXiv:2412.10319; the authors'
 code, microsoft/MInference (MIT), folder scbench, was read at fb56c91. In a conversation the right answers of earlier turns
-stand where the model's own would, as there; `multi-request` has the context read before any question is known. Under a method
-that evicts, each turn reads what the ones before it left in the cache (`Prompt.turns`).
+stand where the model's own would, as there unless its switch says otherwise, which here is `history=own`; `multi-request` has
+the context read before any question is known. Under a method that evicts, each turn reads what the ones before it left in the
+cache (`Prompt.turns`).
 
 All twelve are made here at any length: from random strings, variables, numbers and shots, the invented world, generated code
 and Chinese. Differs: each answer is scored whole, where the peer walks the characters of an answer that is a plain string
@@ -17,7 +18,7 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from leadline.nouns import NOT_ASKED, Answer, Item, Score, Turn, UserError
@@ -79,6 +80,8 @@ class ScbenchSet(Task):
         kind: one of the twelve: kv, prefix-suffix, vt, repoqa, qa-eng, qa-chn, choice-eng, many-shot, mf, summary,
             summary-with-needles, repoqa-and-kv.
         mode: `multi-turn` (one conversation) or `multi-request` (each question alone, the context read before it).
+        history: what stands for the answers of earlier turns: `gold` (the right ones) or `own` (the model's own replies, for
+            which the length keeps room; prompts that are built without asking hold the right ones).
         turns: questions over each context, 2 to 7; published rows may have fewer.
         data: the published data set: `hub` for microsoft/SCBench, a folder with files like scbench_kv.jsonl, or a file; empty
             for what is made here.
@@ -89,6 +92,7 @@ class ScbenchSet(Task):
 
     kind: str = "kv"
     mode: str = "multi-turn"
+    history: str = "gold"
     turns: int = 5
     data: str = ""
     noise: str = "none"
@@ -101,9 +105,12 @@ class ScbenchSet(Task):
         super().__post_init__()
         self.check("kind", tuple(KINDS))
         self.check("mode", ("multi-turn", "multi-request"))
+        self.check("history", ("gold", "own"))
         self.check("noise", ("none", "passages"))
         self.check("keys", ("uuid", "words"))
         self.check_range("turns", 2, 7)
+        if self.own_history and self.mode != "multi-turn":
+            raise UserError(f"{self.id}: history=own is for mode=multi-turn; requests have no history")
         if self.noise != "none" and self.made:
             raise UserError(f"{self.id}: noise={self.noise} is for published contexts; what is made here has noise of its own")
         if self.keys != "uuid" and not (self.made and self.kind == "kv"):
@@ -113,6 +120,11 @@ class ScbenchSet(Task):
     def made(self) -> bool:
         """Whether sessions are drawn here."""
         return not self.data
+
+    @property
+    def own_history(self) -> bool:
+        """Whether the model's own replies stand in the conversation."""
+        return self.history == "own"
 
     @property
     def ability(self) -> str:
@@ -150,7 +162,8 @@ class ScbenchSet(Task):
         if not self.made:
             # With noise they must fit first: published contexts are seldom shorter.
             return 256 if self.natural else 2048
-        return self.turns * (72 if self.keys == "words" else KINDS[self.kind].least)
+        least = 72 if self.keys == "words" else KINDS[self.kind].least
+        return self.turns * (least + (_room(self.kind, self.keys) if self.own_history else 0))
 
     # ---------------------------------------------------------------- items
 
@@ -207,7 +220,7 @@ class ScbenchSet(Task):
             ordered=session.ordered,
             avoid=session.avoid,
             prefill=ask.prefill,
-            answer_tokens=ask.room,
+            answer_tokens=sum(a.room for a in session.asks[:turn]) + ask.room if self.own_history else ask.room,
             single_line=ask.single_line,
             choices=ask.choices,
             cluster=session.name,
@@ -319,3 +332,9 @@ class ScbenchSet(Task):
             return Score(value=None if audit in NOT_ASKED else 0.0, audit=audit)
         value, parts = self._marks(found, answers, item)
         return Score(value=value, audit=audit, extracted=found, parts=parts)
+
+
+@lru_cache
+def _room(kind: str, keys: str) -> int:
+    """The longest room for an answer of what is made here [tokens]; two turns show both parts of a mixed kind."""
+    return max(ask.room for ask in KINDS[kind].make("room", 0, 0, 2, random.Random(0), keys).asks)
