@@ -1,8 +1,8 @@
 """SCBench: twelve tasks of several questions over one context, for methods that change the cache (arXiv:2412.10319).
 
 A suite: its name stands for the twelve, each a `scbench-set`. `scbench(mode=multi-request)` asks each question alone over a
-context that was read before, `scbench(history=own)` leaves the model's own replies in the conversation. Li, Jiang, Wu, Luo, Ahn, Zhang, Abdi, Li, Gao, Yang, Qiu: "SCBench: A KV Cache-Centric Analysis of
-Long-Context Methods", ICLR 2025.
+context that was read before, `scbench(history=own)` leaves the model's own replies in the conversation. Li, Jiang, Wu, Luo,
+Ahn, Zhang, Abdi, Li, Gao, Yang, Qiu: "SCBench: A KV Cache-Centric Analysis of Long-Context Methods", ICLR 2025.
 """
 
 from __future__ import annotations
