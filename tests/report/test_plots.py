@@ -55,3 +55,15 @@ def test_a_file_in_the_way_is_the_users_mistake(records, tmp_path) -> None:
 def test_neither_import_nor_drawing_touches_pyplot() -> None:
     code = "import sys, leadline.report.plots as p; assert 'matplotlib' not in sys.modules; p._figure(1, 1); assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_lengths_under_the_base(records) -> None:
+    """A length that is shorter than those of the base: asked for, and drawn on its side of the shade."""
+    from dataclasses import replace
+
+    from leadline.report.page import page
+
+    rows = [replace(r, base=r.length > 128) for r in records(samples=4, tasks=["needle"], lengths=(128, 256, 512))]
+    html = page(rows, summarise(rows), {"run": "r", "cells": []})
+    assert "<svg" in html and 'class="base"' in html
+    draw(rows, summarise(rows))

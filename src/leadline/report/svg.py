@@ -122,10 +122,13 @@ def curves(
     y = lambda s: bottom - s * (bottom - top)  # noqa: E731
     body = []
     if base:
-        edge = x(max(base)) if len(lengths) == len(base) else (x(max(base)) + x(min(n for n in lengths if n > max(base)))) / 2
-        body.append(_rect(left, top, edge - left, bottom - top, "base"))
+        # Halfway to the next length on either side, where there is one.
+        below, above = [n for n in lengths if n < min(base)], [n for n in lengths if n > max(base)]
+        start = (x(below[-1]) + x(min(base))) / 2 if below else left
+        end = (x(max(base)) + x(above[0])) / 2 if above else x(max(base)) if not below else width - right
+        body.append(_rect(start, top, end - start, bottom - top, "base"))
         if not small:
-            body.append(_text(left + 6, bottom - 6, "base", "faint"))
+            body.append(_text(start + 6, bottom - 6, "base", "faint"))
     for s in (0, 0.5, 1) if small else (0, 0.25, 0.5, 0.75, 1):
         body.append(_line(left, y(s), width - right, y(s), "grid" if s else "axis"))
         body.append(_text(left - 6, y(s) + 4, f"{100 * s:g}", "tick", "end"))
